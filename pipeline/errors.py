@@ -1,0 +1,46 @@
+"""The exceptions of anuvad, one small tree.
+
+    AnuvadError              what a user can mend; shown as one sentence, without a traceback
+    ├── ConfigError          the command line or the configuration is wrong      (exit code 2)
+    ├── CorpusError          the source can't be found, read or verified
+    ├── ArtifactError        an artifact is missing, incomplete or not what its manifest says
+    ├── TrainingError        training can't go on
+    ├── RegistryError        the model registry refused, or has no such model
+    └── BusyError            another process holds what this one needs
+
+Everything but a ConfigError ends a command with exit code 1.
+"""
+
+from __future__ import annotations
+
+
+class AnuvadError(Exception):
+    """The base of all errors that a user can mend: one sentence, no traceback."""
+
+    exit_code = 1
+
+
+class ConfigError(AnuvadError):
+    """The command line or the configuration is wrong."""
+
+    exit_code = 2
+
+
+class CorpusError(AnuvadError):
+    """A corpus source can't be found, read or verified."""
+
+
+class ArtifactError(AnuvadError):
+    """An artifact is missing, incomplete or not what its manifest says."""
+
+
+class TrainingError(AnuvadError):
+    """Training can't go on."""
+
+
+class RegistryError(AnuvadError):
+    """The model registry refused, can't be reached, or has no such model."""
+
+
+class BusyError(AnuvadError):
+    """Another process holds what this one needs."""
