@@ -1,0 +1,173 @@
+"""Save, verify and load what a resumed training needs.
+
+writes  ``update-00000500/``: ``model.safetensors``, ``optimizer.safetensors``, ``state.json`` and,
+        last, ``manifest.json`` with the sha256 of each
+holds   a folder with a manifest is whole; one whose bytes differ from it is never loaded
+
+Nothing here is pickled: tensors are safetensors, all else is JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import ArtifactError, TrainingError
+from pipeline.storage import Storage
+
+logger = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+MODEL = "model.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+STATE = "state.json"
+MANIFEST = "manifest.json"
+_NAME = re.compile(r"update-(\d{8,})")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training that can go on: weights, optimizer tensors and JSON state."""
+
+    model: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+class CheckpointFolder:
+    """The checkpoints of one training, in a folder of a storage.
+
+    Args:
+        storage: where.
+        path: the folder inside it.
+        identity: what a checkpoint must have been made from to be resumed here, such as the id of
+            the tokenizer; the first value that differs is named in the refusal.
+    """
+
+    def __init__(self, storage: Storage, path: str, identity: Mapping[str, str]) -> None:
+        self.storage = storage
+        self.path = path
+        self.identity = dict(identity)
+
+    def save(self, update: int, checkpoint: Checkpoint) -> None:
+        """Write the checkpoint of ``update``; it counts once its manifest stands."""
+        state = {
+            "format_version": FORMAT_VERSION,
+            "identity": self.identity,
+            "state": checkpoint.state,
+        }
+        files = {
+            MODEL: safetensors.torch.save(checkpoint.model),
+            OPTIMIZER: safetensors.torch.save(checkpoint.optimizer),
+            STATE: json.dumps(state, indent=1).encode(),
+        }
+        folder = self._folder(update)
+        for name, data in files.items():
+            self.storage.write_bytes(f"{folder}/{name}", data)
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        self.storage.write_bytes(f"{folder}/{MANIFEST}", json.dumps(hashes, indent=1).encode())
+
+    def updates(self) -> list[int]:
+        """The updates that have a whole checkpoint, ascending."""
+        names = filter(None, map(_NAME.fullmatch, self.storage.list(self.path)))
+        found = (int(match[1]) for match in names)
+        return sorted(u for u in found if self.storage.exists(f"{self._folder(u)}/{MANIFEST}"))
+
+    def load(self, update: int) -> Checkpoint:
+        """The checkpoint of ``update``.
+
+        Raises:
+            ArtifactError: if a file is missing or its bytes are not what the manifest says.
+            TrainingError: if it was made from something else than this training.
+        """
+        data = self._verified(update)
+        state = json.loads(data[STATE])
+        for key, ours in self.identity.items():
+            theirs = state["identity"].get(key)
+            if theirs != ours:
+                raise TrainingError(
+                    f"a checkpoint can only be resumed with the {key} that it was made with: "
+                    f"{self.storage.uri_of(self._folder(update))} has {theirs}, this run {ours}"
+                )
+        return Checkpoint(
+            model=safetensors.torch.load(data[MODEL]),
+            optimizer=safetensors.torch.load(data[OPTIMIZER]),
+            state=state["state"],
+        )
+
+    def load_latest(self) -> Checkpoint | None:
+        """The newest checkpoint that is intact; None if there is none.
+
+        A damaged one is passed over with a warning that names it.
+        """
+        for update in reversed(self.updates()):
+            try:
+                return self.load(update)
+            except ArtifactError as error:
+                logger.warning("%s; going back to the checkpoint before", error)
+        return None
+
+    def prune(self, keep: int, always: int | None) -> None:
+        """Delete all but the newest ``keep`` checkpoints and that of the update ``always``."""
+        for update in self.updates()[:-keep]:
+            if update != always:
+                # The manifest goes first: what is left half-deleted must not look whole.
+                self.storage.delete(f"{self._folder(update)}/{MANIFEST}")
+                self.storage.delete(self._folder(update))
+
+    def _folder(self, update: int) -> str:
+        return f"{self.path}/update-{update:08}"
+
+    def _verified(self, update: int) -> dict[str, bytes]:
+        folder = self._folder(update)
+        try:
+            hashes = json.loads(self.storage.read_bytes(f"{folder}/{MANIFEST}"))
+            if set(hashes) != {MODEL, OPTIMIZER, STATE}:
+                raise ValueError("it lists other files")
+        except ValueError as error:
+            raise ArtifactError(
+                f"{self.storage.uri_of(folder)}/{MANIFEST} must list a checkpoint's files, "
+                f"but: {error}"
+            ) from error
+        data = {name: self.storage.read_bytes(f"{folder}/{name}") for name in hashes}
+        for name, expected in hashes.items():
+            seen = hashlib.sha256(data[name]).hexdigest()
+            if seen != expected:
+                raise ArtifactError(
+                    f"{self.storage.uri_of(folder)}/{name} must have sha256 {expected}, "
+                    f"but has {seen}"
+                )
+        return data
+
+
+def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimizer's state as tensors named ``<parameter>/<state>``: ``bridge.weight/exp_avg``."""
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        for key, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"{name}/{key}"] = torch.as_tensor(value).detach().cpu().contiguous()
+    return tensors
+
+
+def restore_optimizer(
+    model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
+) -> None:
+    """Put :func:`optimizer_tensors` back, each beside its parameter."""
+    for name, parameter in model.named_parameters():
+        prefix = f"{name}/"
+        state = {
+            key.removeprefix(prefix): value.to(parameter.device).clone()
+            for key, value in tensors.items()
+            if key.startswith(prefix)
+        }
+        if state:
+            optimizer.state[parameter] = state

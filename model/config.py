@@ -1,0 +1,158 @@
+"""The sections ``model``, ``train`` and ``decode`` of a configuration.
+
+They stand apart from the code that they configure, since that imports torch, which takes seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.settings import Settings
+
+PrecisionChoice = Literal["auto", "fp32", "bf16"]
+ScheduleName = Literal["inverse_sqrt", "cosine", "constant"]
+
+
+class ModelConfig(Settings):
+    """Sizes and switches of an LSTM sequence-to-sequence model.
+
+    With ``attention: general`` it is Luong, Pham, Manning 2015; with ``attention: none``, over a
+    unidirectional encoder, Sutskever et al. 2014.
+    """
+
+    architecture: Literal["lstm"] = Field("lstm", description="The family of the model.")
+    attention: Literal["general", "none"] = Field(
+        "general",
+        description="How the decoder sees the source: 'general' scores every source position by "
+        "h·W·s (Luong et al. 2015, §3.1); with 'none' the encoder's last hidden and cell state "
+        "are the only context (Sutskever et al. 2014).",
+    )
+    bidirectional: bool = Field(
+        True, description="Whether a second encoder reads the source from its end to its start."
+    )
+    embedding_size: int = Field(256, ge=1, description="Width of source and target embeddings.")
+    hidden_size: int = Field(512, ge=1, description="Width of the decoder.")
+    encoder_hidden_size: int | None = Field(
+        None,
+        ge=1,
+        description="Width of the encoder in each direction; unless given, the directions share "
+        "hidden_size between them.",
+    )
+    encoder_layers: int = Field(1, ge=1, description="LSTM layers of the encoder.")
+    decoder_layers: int = Field(1, ge=1, description="LSTM layers of the decoder.")
+    dropout: float = Field(
+        0.2,
+        ge=0.0,
+        lt=1.0,
+        description="Share of activations dropped in training: of embeddings, between LSTM "
+        "layers, and of the decoder's state before the output layer.",
+    )
+
+    @property
+    def directions(self) -> int:
+        """Two for a bidirectional encoder, one otherwise."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def encoder_size(self) -> int:
+        """Width of the encoder in each direction."""
+        return self.encoder_hidden_size or self.hidden_size // self.directions
+
+    @property
+    def memory_size(self) -> int:
+        """Width of what the encoder says about one source position."""
+        return self.encoder_size * self.directions
+
+    @model_validator(mode="after")
+    def _check_that_the_parts_fit(self) -> Self:
+        if self.encoder_hidden_size is None and self.hidden_size % self.directions:
+            raise ValueError(
+                f"hidden_size must be even for the two directions of the encoder to share it, not "
+                f"{self.hidden_size}: change it, or set encoder_hidden_size"
+            )
+        if self.attention == "none":
+            if self.bidirectional:
+                raise ValueError(
+                    "attention 'none' hands the encoder's last state to the decoder and needs an "
+                    "encoder of one direction, not bidirectional: true; set bidirectional: false"
+                )
+            encoder = (self.encoder_layers, self.encoder_size)
+            decoder = (self.decoder_layers, self.hidden_size)
+            if encoder != decoder:
+                raise ValueError(
+                    f"attention 'none' hands the encoder's last state to the decoder and needs "
+                    f"both of one shape, not {encoder[0]} layers of {encoder[1]} and {decoder[0]} "
+                    f"of {decoder[1]}: make encoder_layers and decoder_layers equal, and leave out "
+                    f"encoder_hidden_size"
+                )
+        return self
+
+
+class TrainConfig(Settings):
+    """What is learnt and for how long; where it runs is the section ``compute``."""
+
+    seed: int = 1
+    batch_tokens: int = Field(
+        4096, ge=16, description="sentences × longest side of a micro-batch, padding included"
+    )
+    micro_batches: int = Field(
+        2, ge=1, description="micro-batches an update, shared out over the workers"
+    )
+    window_shards: int = Field(8, ge=1, description="shards whose pairs are mixed at a time")
+    learning_rate: float = Field(1e-3, gt=0, description="at its peak, after the warm-up")
+    warmup_updates: int = Field(400, ge=0)
+    schedule: ScheduleName = "inverse_sqrt"
+    weight_decay: float = Field(0.0, ge=0)
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    clip_norm: float = Field(1.0, gt=0, description="largest norm of an update's gradient")
+    max_updates: int = Field(100_000, ge=1)
+    max_epochs: int | None = Field(None, ge=1)
+    max_minutes: float | None = Field(None, gt=0, description="of training, resumed runs included")
+    validate_every: int = Field(1000, ge=1, description="updates between two validations")
+    checkpoint_every: int = Field(1000, ge=1, description="updates between two checkpoints")
+    keep_checkpoints: int = Field(2, ge=1, description="the newest ones; the best always stays")
+    log_every: int = Field(50, ge=1, description="updates between two reports")
+    metric: Literal["bleu", "chrf", "loss"] = Field(
+        "bleu", description="on the development set; decides what is best and when to stop"
+    )
+    patience: int | None = Field(
+        None, ge=1, description="validations without a better score before training stops"
+    )
+    dev_sentences: int = Field(500, ge=1, description="sentences decoded at each validation")
+    max_bad_updates: int = Field(
+        10, ge=1, description="updates in a row with a gradient that is no number"
+    )
+    precision: PrecisionChoice = "auto"
+
+
+class DecodeConfig(Settings):
+    """How translations are searched for."""
+
+    beam_size: int = Field(5, ge=1, description="Hypotheses a sentence that are followed at once.")
+    n_best: int = Field(1, ge=1, description="Hypotheses a sentence that beam search returns.")
+    length_penalty: float = Field(
+        1.0,
+        ge=0.0,
+        description="α of Wu et al. 2016, §7: scores are log-probabilities divided by "
+        "((5 + length)/6)^α; 0 compares them as they are and favours short translations.",
+    )
+    max_length_ratio: float = Field(
+        2.0, ge=0.0, description="Target tokens that a source token allows for."
+    )
+    max_length_extra: int = Field(
+        10, ge=1, description="Target tokens allowed beyond max_length_ratio x source tokens."
+    )
+    batch_tokens: int = Field(
+        4096, ge=1, description="Source tokens x beam_size that are translated at once."
+    )
+
+    @model_validator(mode="after")
+    def _check_that_the_beam_holds_the_n_best(self) -> Self:
+        if self.n_best > self.beam_size:
+            raise ValueError(
+                f"n_best must be at most beam_size, not {self.n_best} and {self.beam_size}: "
+                f"lower n_best or raise beam_size"
+            )
+        return self
