@@ -1,0 +1,273 @@
+"""Greedy and beam search, against tables drawn by hand and against trying everything."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import log
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from model.batches import pad_sources
+from model.config import ModelConfig
+from model.search import (
+    LEAVE_TOGETHER,
+    DecodeConfig,
+    Hypothesis,
+    beam,
+    greedy,
+    hopeful,
+    length_penalty,
+    staying,
+)
+from model.seq2seq import Seq2Seq
+from pipeline.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
+
+A, B = 4, 5  # The two words of the tables.
+
+
+class TableModel:
+    """Next-token probabilities by the last token: one table for every sentence.
+
+    Its state is the sentence of each row; it notes how many rows every step had.
+    """
+
+    def __init__(self, *tables: dict[int, dict[int, float]]) -> None:
+        self.log_probs_BVV = torch.full((len(tables), 6, 6), 1e-9).log()
+        for sentence, table in enumerate(tables):
+            for last, following in table.items():
+                for token, probability in following.items():
+                    self.log_probs_BVV[sentence, last, token] = log(probability)
+        self.rows: list[int] = []
+
+    def start(self, source_BS: Tensor, source_lengths_B: Tensor) -> Tensor:
+        return torch.arange(len(source_BS))
+
+    def step(self, state: Tensor, token_R: Tensor) -> tuple[Tensor, Tensor]:
+        self.rows.append(len(state))
+        return self.log_probs_BVV[state, token_R], state
+
+    def reorder(self, state: Tensor, index_R: Tensor) -> Tensor:
+        return state[index_R]
+
+
+# Greedy says A first and pays for it; saying B is better in the end.
+GARDEN_PATH = {
+    BOS_ID: {A: 0.6, B: 0.4},
+    A: {EOS_ID: 0.4, A: 0.3, B: 0.3},
+    B: {EOS_ID: 0.9, A: 0.1},
+}
+QUICK = {BOS_ID: {EOS_ID: 0.9, A: 0.1}, A: {EOS_ID: 1.0}}
+ENDLESS = {BOS_ID: {A: 1.0}, A: {A: 0.9, EOS_ID: 0.1}}
+
+
+def sources(*lengths: int) -> tuple[Tensor, Tensor]:
+    """Sources of these lengths, EOS included."""
+    return pad_sources([[A] * (length - 1) for length in lengths])
+
+
+def config(**changes: object) -> DecodeConfig:
+    return DecodeConfig.model_validate({"beam_size": 2, "length_penalty": 0.0, **changes})
+
+
+def random_model(seed: int = 0, words: int = 2, **changes: object) -> Seq2Seq:
+    """A tiny model whose weights are large enough to have opinions."""
+    torch.manual_seed(seed)
+    settings = {"embedding_size": 5, "hidden_size": 6, "dropout": 0.0, **changes}
+    model = Seq2Seq(ModelConfig.model_validate(settings), 12, 4 + words)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(std=1.0)
+    return model.eval()
+
+
+def assert_same(got: list[Hypothesis], expected: list[Hypothesis]) -> None:
+    assert [one.tokens for one in got] == [one.tokens for one in expected]
+    for mine, other in zip(got, expected, strict=True):
+        assert mine.log_prob == pytest.approx(other.log_prob, abs=1e-4)
+        assert mine.score == pytest.approx(other.score, abs=1e-4)
+
+
+@pytest.fixture(autouse=True)
+def _inference() -> object:
+    with torch.inference_mode():
+        yield
+
+
+def test_greedy_takes_the_best_token_at_every_step() -> None:
+    (found,) = greedy(TableModel(GARDEN_PATH), *sources(3), config(length_penalty=1.0))
+    assert found.tokens == (A,)
+    assert found.log_prob == pytest.approx(log(0.6 * 0.4))
+    assert found.score == pytest.approx(log(0.6 * 0.4) / (7 / 6))  # A and EOS: length 2.
+
+
+def test_a_beam_of_two_leaves_the_garden_path() -> None:
+    (found,) = beam(TableModel(GARDEN_PATH), *sources(3), config(n_best=2))
+    assert [one.tokens for one in found] == [(B,), (A,)]
+    assert found[0].log_prob == pytest.approx(log(0.4 * 0.9))
+    assert found[1].score == pytest.approx(log(0.6 * 0.4))
+
+
+def test_an_empty_translation_is_an_empty_tuple() -> None:
+    (found,) = beam(TableModel(QUICK), *sources(2), config())
+    assert found[0].tokens == greedy(TableModel(QUICK), *sources(2), config())[0].tokens == ()
+
+
+def test_at_its_maximum_length_a_hypothesis_is_closed_as_it_stands() -> None:
+    short = config(max_length_ratio=0.5, max_length_extra=2)
+    found = greedy(TableModel(ENDLESS, ENDLESS), *sources(2, 4), short)
+    assert [one.tokens for one in found] == [(A,) * 3, (A,) * 4]
+    assert found[0].log_prob == pytest.approx(log(0.9**2))
+    assert found[0].score == found[0].log_prob
+    (first,), (second,) = beam(TableModel(ENDLESS, ENDLESS), *sources(2, 4), short)
+    assert (first.tokens, second.tokens) == ((A,) * 3, (A,) * 4)
+
+
+def test_padding_and_bos_are_never_said_however_probable() -> None:
+    likes_specials = {last: {PAD_ID: 0.4, BOS_ID: 0.4, A: 0.2} for last in (BOS_ID, A)}
+    limits = config(max_length_extra=3, max_length_ratio=0.0, beam_size=3)
+    assert greedy(TableModel(likes_specials), *sources(2), limits)[0].tokens == (A, A, A)
+    assert beam(TableModel(likes_specials), *sources(2), limits)[0][0].tokens == (A, A, A)
+
+
+def test_a_search_leaves_the_models_numbers_alone() -> None:
+    model = TableModel(GARDEN_PATH)
+    before = model.log_probs_BVV.clone()
+    beam(model, *sources(3), config())
+    greedy(model, *sources(3), config())
+    assert torch.equal(model.log_probs_BVV, before)
+
+
+def test_a_model_that_gives_nan_is_refused() -> None:
+    model = TableModel(GARDEN_PATH, GARDEN_PATH)
+    model.log_probs_BVV[1] = torch.nan
+    for search in (beam, greedy):
+        with pytest.raises(ValueError, match="for sentence 1 of the batch it gave none or NaN"):
+            search(model, *sources(3, 3), config())
+
+
+def test_length_penalty_is_gnmts() -> None:
+    assert length_penalty(1, config(length_penalty=0.7)) == 1.0
+    assert length_penalty(7, config(length_penalty=1.0)) == 2.0
+    assert length_penalty(19, config(length_penalty=0.5)) == 2.0
+    assert length_penalty(100, config(length_penalty=0.0)) == 1.0
+    lengths = torch.tensor([1.0, 7.0])
+    assert length_penalty(lengths, config(length_penalty=1.0)).tolist() == [1.0, 2.0]
+
+
+def test_a_longer_translation_wins_by_the_length_penalty_alone() -> None:
+    table = {BOS_ID: {EOS_ID: 0.3, A: 0.7}, A: {B: 0.6, EOS_ID: 0.4}, B: {EOS_ID: 0.65, B: 0.35}}
+    (plain,) = beam(TableModel(table), *sources(4), config(beam_size=3))
+    (rewarded,) = beam(TableModel(table), *sources(4), config(beam_size=3, length_penalty=2.0))
+    assert plain[0].tokens == ()
+    assert rewarded[0].tokens == (A, B)
+
+
+def test_a_sentence_is_given_up_only_when_nothing_alive_can_win() -> None:
+    settings = config(length_penalty=1.0, n_best=2)
+    limit_B = torch.tensor([7, 7, 7, 7])  # lp = 2
+    log_prob_BK = torch.tensor([[-3.0, -9.0], [-3.0, -9.0], [-torch.inf] * 2, [-80.0, -90.0]])
+    kept_BN = torch.tensor([[-1.0, -1.6], [-1.0, -1.4], [-1.0, -9.0], [-1.0, -torch.inf]]).double()
+    assert hopeful(log_prob_BK, limit_B, kept_BN, settings).tolist() == [True, False, False, True]
+
+
+def test_finished_sentences_leave_the_batch_in_groups() -> None:
+    tables = [QUICK] * (2 * LEAVE_TOGETHER - 1) + [ENDLESS] * 2
+    limits = config(max_length_ratio=0.0, max_length_extra=4)
+    model = TableModel(*tables)
+    found = greedy(model, *sources(*[3] * len(tables)), limits)
+    assert model.rows == [17, 8, 8, 8]
+    assert [len(one.tokens) for one in found] == [0] * 15 + [4] * 2
+    model = TableModel(*tables)
+    best = beam(model, *sources(*[3] * len(tables)), limits)
+    assert model.rows == [2 * 17, 2 * 8, 2 * 8, 2 * 8]
+    assert [len(one[0].tokens) for one in best] == [0] * 15 + [4] * 2
+
+
+def test_rows_stay_in_their_order() -> None:
+    running_B = torch.zeros(20, dtype=torch.bool)
+    running_B[[3, 17]] = True
+    assert staying(running_B).tolist() == [0, 1, 2, 3, 4, 5, 6, 17]
+    assert staying(running_B[:8]).tolist() == list(range(8))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_beam_of_one_is_greedy_search(seed: int, alpha: float) -> None:
+    model = random_model(seed, words=8)
+    batch = pad_sources([[4 + (seed + i) % 8] * (1 + i % 5) for i in range(21)])
+    settings = config(beam_size=1, length_penalty=alpha)
+    assert [one for (one,) in beam(model, *batch, settings)] == greedy(model, *batch, settings)
+
+
+def everything(
+    model: Seq2Seq, source: list[int], limit: int, settings: DecodeConfig
+) -> list[Hypothesis]:
+    """All sequences up to a length, best first: closed by EOS, or as long as may be."""
+    words = [UNK_ID, *range(4, model.output.out_features)]
+    complete = [
+        (*said, EOS_ID) for length in range(limit) for said in product(words, repeat=length)
+    ] + list(product(words, repeat=limit))
+    found = []
+    for tokens in complete:
+        state = model.start(*pad_sources([source]))
+        log_prob, last = 0.0, BOS_ID
+        for token in tokens:
+            log_probs_BV, state = model.step(state, torch.tensor([last]))
+            log_prob, last = log_prob + float(log_probs_BV[0, token]), token
+        said = tuple(token for token in tokens if token != EOS_ID)
+        found.append(Hypothesis(said, log_prob, log_prob / length_penalty(len(tokens), settings)))
+    return sorted(found, key=lambda one: -one.score)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 2.0])
+@pytest.mark.parametrize("kind", [{}, {"attention": "none", "bidirectional": False}])
+def test_a_wide_beam_finds_what_trying_everything_finds(
+    alpha: float, kind: dict[str, object]
+) -> None:
+    # With 3 words and at most 4 tokens: 1 + 3 + 9 + 27 closed by EOS, and 81 that are not.
+    limits = {"max_length_ratio": 0.0, "max_length_extra": 4, "length_penalty": alpha}
+    model = random_model(3, **kind)
+    texts = [[4, 5, 6], [7], [9, 8]]
+    all_of_it = [everything(model, source, 4, config(**limits)) for source in texts]
+    assert len(all_of_it[0]) == 121
+    found = beam(model, *pad_sources(texts), config(beam_size=121, n_best=121, **limits))
+    for mine, expected in zip(found, all_of_it, strict=True):
+        assert_same(mine, expected)
+    # Giving up early loses nothing.
+    for n_best in (1, 3):
+        settings = config(beam_size=121, n_best=n_best, **limits)
+        for mine, expected in zip(
+            beam(model, *pad_sources(texts), settings), all_of_it, strict=True
+        ):
+            assert_same(mine, expected[:n_best])
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_giving_up_early_returns_what_going_on_would(alpha: float) -> None:
+    model = random_model(1, words=8)
+    batch = pad_sources([[4 + i % 8] * (1 + i % 4) for i in range(12)])
+    to_the_end = beam(model, *batch, config(beam_size=4, n_best=4, length_penalty=alpha))
+    early = beam(model, *batch, config(beam_size=4, n_best=1, length_penalty=alpha))
+    for mine, expected in zip(early, to_the_end, strict=True):
+        assert_same(mine, expected[:1])
+
+
+@pytest.mark.parametrize("kind", [{}, {"attention": "none", "bidirectional": False}])
+def test_a_batch_is_translated_as_its_sentences_one_by_one(kind: dict[str, object]) -> None:
+    model = random_model(2, words=8, **kind)
+    texts = [[4 + (3 * i + j) % 8 for j in range(1 + (5 * i) % 7)] for i in range(19)]
+    settings = config(beam_size=3, n_best=3, length_penalty=1.0)
+    together = beam(model, *pad_sources(texts), settings)
+    for source, found in zip(texts, together, strict=True):
+        assert_same(found, beam(model, *pad_sources([source]), settings)[0])
+    spoken = greedy(model, *pad_sources(texts), settings)
+    for source, one in zip(texts, spoken, strict=True):
+        assert_same([one], greedy(model, *pad_sources([source]), settings))
+
+
+def test_more_in_the_n_best_than_in_the_beam_is_refused() -> None:
+    with pytest.raises(ValidationError, match="n_best must be at most beam_size, not 6 and 5"):
+        DecodeConfig(n_best=6)
