@@ -1,0 +1,82 @@
+"""What a retraining came to, gathered for the HTML report."""
+
+from __future__ import annotations
+
+import datetime
+import shlex
+from collections.abc import Sequence
+
+from jobs.config import dump_yaml
+from jobs.context import JobContext
+from jobs.evaluate import Evaluation, ScoredTest
+from jobs.fit import read_history
+from jobs.promote import Promotion
+from jobs.report import GateRow, ReportData, Sample, StageRow
+from jobs.train import Trained
+from jobs.versions import git_revision, package_versions
+
+
+def build_report(
+    job: JobContext,
+    trained: Trained,
+    evaluation: Evaluation,
+    promotion: Promotion,
+    command: Sequence[str],
+) -> ReportData:
+    """The data of the report of one retraining."""
+    config, version = job.config, trained.version
+    before = promotion.before
+    return ReportData(
+        title=version.name,
+        version=version.number,
+        alias="champion" if promotion.verdict.promoted else "challenger",
+        created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        run_id=trained.run_id,
+        experiment_command=shlex.join(command),
+        verdict=promotion.verdict.why,
+        promoted=promotion.verdict.promoted,
+        champion_before=before.number if before else None,
+        stages=[
+            StageRow(name, r.seconds, r.skipped, r.artifact.counts, r.artifact.id)
+            for name, r in trained.stages.items()
+        ],
+        history=read_history(trained.training),
+        tests={name: dict(test.scores) for name, test in evaluation.tests.items()},
+        champion_tests=(
+            {promotion.before_test.test: dict(promotion.before_test.scores)}
+            if promotion.before_test
+            else None
+        ),
+        gate=[GateRow(r.name, r.measured, r.bound, r.holds) for r in promotion.verdict.rules],
+        samples=[sample for test in evaluation.tests.values() for sample in samples_of(test)],
+        config_yaml=dump_yaml(config),
+        lineage={
+            "source": config.corpus.source,
+            "revision": config.corpus.revision or "none",
+            "licence": config.corpus.licence,
+            "git revision": git_revision(),
+            **{f"{name} artifact": r.artifact.id for name, r in trained.stages.items()},
+            **{f"{name} version": number for name, number in package_versions().items()},
+        },
+        notes=[note for test in evaluation.tests.values() for note in _notes(test)],
+    )
+
+
+def samples_of(test: ScoredTest) -> list[Sample]:
+    """Every sentence of a test set with its reference and its translation."""
+    columns = test.outputs()
+    rows = zip(columns["source"], columns["reference"], columns["hypothesis"], strict=True)
+    return [
+        Sample(source, reference, hypothesis, test.test) for source, reference, hypothesis in rows
+    ]
+
+
+def _notes(test: ScoredTest) -> list[str]:
+    from jobs.scores import DANDA_THRESHOLD
+
+    if abs(test.danda_effect) <= DANDA_THRESHOLD:
+        return []
+    return [
+        f"On {test.test} the danda convention alone moves BLEU (13a) by {test.danda_effect:+.2f} "
+        f"points; compare systems by BLEU (intl) or chrF."
+    ]

@@ -1,0 +1,453 @@
+"""The command line: parse, load the configuration, call the job, report.
+
+Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.errors import AnuvadError, BusyError, ConfigError
+
+if TYPE_CHECKING:
+    from jobs.context import JobContext
+
+app = typer.Typer(
+    name="anuvad",
+    help="English→Hindi translation models, from corpus to champion.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigArgument = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="A YAML file, such as configs/phrasebook.yaml.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Settings in place of the file's: train.seed=2."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION."),
+]
+
+
+@app.callback()
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and warnings.")] = False,
+) -> None:
+    """English→Hindi translation models, from corpus to champion."""
+
+
+@app.command()
+def prepare(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Download, clean, tokenize and tensorize the corpus."""
+    with _job(config, overrides) as job:
+        from jobs.prepare import prepare as run_job
+        from jobs.retrain import stages_json
+
+        results = run_job(job)
+        document = {"stages": stages_json(results)}
+        if as_json:
+            _print_json(document)
+        else:
+            rows = [
+                (s["name"], "stood" if s["skipped"] else f"{s['seconds']:.1f} s", s["path"])
+                for s in document["stages"]
+            ]
+            _print_table(("stage", "time", "artifact"), rows)
+
+
+@app.command()
+def train(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Prepare, train and register the model as the challenger."""
+    with _job(config, overrides) as job:
+        from jobs.train import train as run_job
+
+        trained = run_job(job, sys.argv)
+        document = trained.as_json()
+        if as_json:
+            _print_json(document)
+        else:
+            new = "" if trained.was_new else " (nothing new: it stood already)"
+            print_line(
+                f"version {trained.version.number} of {trained.version.name} is the best of "
+                f"{document['updates']:,} updates: {job.config.train.metric} "
+                f"{document['best_score']:.3f} on the development set at update "
+                f"{document['best_update']:,}{new}"
+            )
+
+
+@app.command()
+def evaluate(
+    config: ConfigArgument,
+    overrides: Overrides = None,
+    model: ModelOption = None,
+    test: Annotated[
+        list[str] | None, typer.Option("--test", metavar="NAME", help="Only this test set.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Translate the test sets with a registered version and score it."""
+    with _job(config, overrides, reads_registry=True) as job:
+        from jobs.evaluate import corpus_of, pick_version
+        from jobs.evaluate import evaluate as run_job
+
+        version = pick_version(job, model)
+        tests = test or list(job.config.evaluation.tests)
+        evaluation = run_job(job, version, corpus_of(job), tests)
+        if as_json:
+            _print_json(evaluation.as_json())
+        else:
+            rows = [
+                (name, key, f"{s.score:.2f}", f"{s.low:.2f} to {s.high:.2f}", s.signature)
+                for name, found in evaluation.tests.items()
+                for key, s in found.scores.items()
+            ]
+            print_line(f"version {version.number} of {version.name}")
+            _print_table(("test", "metric", "score", "95% interval", "signature"), rows)
+
+
+@app.command()
+def promote(
+    config: ConfigArgument,
+    overrides: Overrides = None,
+    model: ModelOption = None,
+    as_json: Json = False,
+) -> None:
+    """Let the gate decide whether the challenger becomes the champion."""
+    with _job(config, overrides, reads_registry=True) as job:
+        from jobs.evaluate import corpus_of, pick_version
+        from jobs.promote import promote as run_job
+
+        promotion = run_job(job, pick_version(job, model), corpus_of(job))
+        if as_json:
+            _print_json(promotion.as_json())
+        else:
+            rules = [
+                ("holds" if r.holds else "broken", r.name, r.measured, r.bound)
+                for r in promotion.verdict.rules
+            ]
+            if rules:
+                _print_table(("", "rule", "measured", "bound"), rules)
+            how = "promoted" if promotion.verdict.promoted else "not promoted"
+            print_line(f"{how}: {promotion.verdict.why}")
+            if promotion.champion is not None:
+                print_line(f"champion: version {promotion.champion.number}")
+
+
+@app.command()
+def rollback(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Put the champion before the present one back."""
+    with _job(config, overrides, reads_registry=True) as job:
+        from jobs.rollback import rollback as run_job
+
+        result = run_job(job)
+        if as_json:
+            _print_json(result.as_json())
+        else:
+            print_line(
+                f"champion: version {result.champion.number} again, in place of version "
+                f"{result.before.number}"
+            )
+
+
+@app.command()
+def retrain(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Do it all: prepare, train, register, evaluate, promote, report. Safe to start twice."""
+    with _job(config, overrides) as job:
+        from jobs import retrain as retraining
+
+        try:
+            result = retraining.retrain(job, sys.argv)
+        except BusyError as error:
+            if as_json:
+                _print_json(retraining.busy_json(error))
+            else:
+                print_line(f"nothing to do: {error}")
+            return
+        if as_json:
+            _print_json(result.as_json())
+        else:
+            from jobs.summary import print_summary
+
+            print_summary(result, _mlflow_command(job.tracking_uri))
+
+
+@app.command()
+def plan(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Show every stage, whether it would run, and why."""
+    with _job(config, overrides) as job:
+        from jobs.train import plan as make_plan
+
+        stages = make_plan(job)
+        if as_json:
+            _print_json(
+                {"stages": [{"name": s.name, "state": s.state, "why": s.why} for s in stages]}
+            )
+        else:
+            _print_table(("stage", "state", "why"), [(s.name, s.state, s.why) for s in stages])
+
+
+@app.command()
+def status(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Show champion, challenger, versions and runs."""
+    with _job(config, overrides) as job:
+        from jobs.status import status as run_job
+
+        found = run_job(job)
+        if as_json:
+            _print_json(found)
+            return
+        if not found["versions"]:
+            print_line(f"{found['model']} has no versions at {found['registry']}")
+        else:
+            rows = [
+                (
+                    v["version"],
+                    ", ".join(v["aliases"]),
+                    v["created"],
+                    (v["bleu_intl"] or "not scored").split(" nrefs")[0],
+                    v["why"],
+                )
+                for v in found["versions"]
+            ]
+            _print_table(("version", "alias", "created", "BLEU (intl)", "gate"), rows)
+        if found["runs"]:
+            runs = [(r["name"], r["status"], r["started"]) for r in found["runs"]]
+            _print_table(("run", "state", "started"), runs)
+
+
+@app.command()
+def doctor(config: ConfigArgument, overrides: Overrides = None) -> None:
+    """Say what this machine has, and what follows from it."""
+    with _job(config, overrides) as job:
+        from jobs.doctor import doctor as examine
+
+        findings = examine(job)
+        rows = [("ok" if f.good else "!", f.what, f.seen, f.follows) for f in findings]
+        _print_table(("", "what", "seen", "what follows"), rows)
+        if not all(f.good for f in findings):
+            raise typer.Exit(1)
+
+
+@app.command()
+def translate(
+    sentences: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SENTENCE]...", help="English; unless given, standard input."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="URI",
+            help="models:/NAME@ALIAS, models:/NAME/VERSION or a model folder "
+            "[default: models:/en-hi@champion].",
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", metavar="CONFIG", help="Take this configuration's champion."),
+    ] = None,
+    input_file: Annotated[
+        Path | None, typer.Option("--input", metavar="FILE", help="One sentence a line.")
+    ] = None,
+    output_file: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Where translations go.")
+    ] = None,
+    beam_size: Annotated[
+        int | None, typer.Option("--beam-size", min=1, help="In place of the model's own.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option("--storage", metavar="URI", help="Where the registry is.")
+    ] = None,
+) -> None:
+    """Translate sentences; nothing but translations goes to standard output."""
+    with _user_errors():
+        from jobs import translate as translation
+
+        if sentences and input_file is not None:
+            raise ConfigError("sentences come as arguments or from --input, not from both")
+        lines = _input_lines(sentences, input_file)
+        name, uri = _model_and_registry(model, config, storage)
+        translator = translation.load_translator(name, uri)
+        decode = translator.config.decode
+        if beam_size is not None:
+            decode = decode.model_copy(update={"beam_size": beam_size, "n_best": 1})
+        outputs, cut = translation.translate(translator, lines, decode)
+        for number in cut:
+            print_line(
+                f"warning: line {number} is longer than the model's "
+                f"{translator.config.max_source_tokens} tokens and was cut there",
+                error=True,
+            )
+        if output_file is not None:
+            translation.write_lines(output_file, outputs)
+        else:
+            for line in outputs:
+                print_line(line)
+
+
+def _input_lines(sentences: list[str] | None, input_file: Path | None) -> list[str]:
+    from jobs.translate import decode_lines, read_lines
+
+    if sentences:
+        return sentences
+    if input_file is not None:
+        return read_lines(input_file)
+    if sys.stdin.isatty():
+        print_line("type English sentences, one a line; Ctrl-D ends them", error=True)
+    return decode_lines(sys.stdin.buffer.read(), "standard input")
+
+
+def _model_and_registry(
+    model: str | None, config: str | None, storage: str | None
+) -> tuple[str, str | None]:
+    """The model's URI, and the registry's, which a model folder does without."""
+    from jobs.translate import DEFAULT_MODEL
+
+    if model is not None and not model.startswith("models:"):
+        if not Path(model).is_dir():
+            raise ConfigError(
+                f"--model must be models:/NAME@ALIAS, models:/NAME/VERSION or a model folder, "
+                f"not {model!r}"
+            )
+        return model, None
+    from jobs.tracking import require_registry, tracking_uri_at
+
+    configured: str | None = None
+    if config is not None:
+        from jobs.config import load_config
+
+        loaded = load_config(config)
+        model = model or f"models:/{loaded.registry.name}@champion"
+        configured, storage = loaded.tracking.uri, storage or loaded.storage
+    uri = tracking_uri_at(configured, storage or "./anuvad-data")
+    require_registry(uri)
+    return model or DEFAULT_MODEL, uri
+
+
+def main() -> None:
+    """The console script ``anuvad``."""
+    run()
+
+
+def run(*command: str) -> None:
+    """Run the command line; ``python -m jobs.<name>`` gives the name as ``command``."""
+    arguments = [*command, *sys.argv[1:]]
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    if "--debug" in arguments[:end]:
+        # Wherever it stands: who wants to see more does not want to look up where it goes.
+        arguments.remove("--debug")
+        os.environ["ANUVAD_DEBUG"] = "1"
+    if not _debug():
+        warnings.simplefilter("ignore")
+    app(args=arguments, prog_name="anuvad")
+
+
+def _debug() -> bool:
+    return os.environ.get("ANUVAD_DEBUG") == "1"
+
+
+@contextlib.contextmanager
+def _job(
+    config: str, overrides: list[str] | None, reads_registry: bool = False
+) -> Iterator[JobContext]:
+    """Load the configuration and hand out a job; what goes wrong ends as one sentence."""
+    with _user_errors():
+        from jobs.config import load_config
+        from jobs.console import JobConsole
+        from jobs.context import JobContext
+
+        loaded = load_config(config, overrides or [])
+        with JobContext(loaded, JobConsole()) as job:
+            if reads_registry:
+                from jobs.tracking import require_registry
+
+                require_registry(job.tracking_uri)
+            yield job
+
+
+@contextlib.contextmanager
+def _user_errors() -> Iterator[None]:
+    try:
+        yield
+    except AnuvadError as error:
+        if _debug():
+            raise
+        print_line(f"error: {error}", error=True)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print_line("interrupted; the same command goes on where it stopped", error=True)
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the rest must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        if _debug():
+            raise
+        message = " ".join(str(error).split())[:300]
+        print_line(f"error: {type(error).__name__}: {message} (--debug shows where)", error=True)
+        raise typer.Exit(1) from None
+
+
+def print_line(text: str, error: bool = False) -> None:
+    """One line to standard output, or to standard error."""
+    stream = sys.stderr if error else sys.stdout
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
+def _print_json(document: Any) -> None:
+    print_line(json.dumps(document, ensure_ascii=False, indent=1))
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+    console = Console(highlight=False)
+    Console(highlight=False, width=None if console.is_terminal else 200).print(table)
+
+
+def _mlflow_command(uri: str) -> str:
+    if uri.startswith(("http://", "https://")):
+        return uri
+    return f"{program('mlflow')} ui --backend-store-uri {uri}"
+
+
+def program(name: str) -> str:
+    """How to call an installed program: its name if it is on the path, else where it lies."""
+    if shutil.which(name):
+        return name
+    place = Path(sys.prefix) / "bin" / name
+    with contextlib.suppress(ValueError):
+        return str(place.relative_to(Path.cwd()))
+    return str(place)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The configuration file: one YAML document, `key=value` overrides, and errors of one sentence."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from model.config import DecodeConfig, ModelConfig, TrainConfig
+from pipeline.clean import CleanConfig
+from pipeline.corpus import CorpusConfig
+from pipeline.errors import ConfigError
+from pipeline.settings import Settings
+from pipeline.tensorize import TensorizeConfig
+from pipeline.tokenizer import TokenizerConfig
+
+
+class ComputeConfig(Settings):
+    """Where training runs; none of it changes what is learnt."""
+
+    num_workers: int = Field(2, ge=1, description="training processes, one a GPU or one a core")
+    use_gpu: bool = Field(False, description="a GPU for each worker, and nccl in place of gloo")
+    threads: int = Field(1, ge=1, description="torch threads a worker, without a GPU")
+    max_failures: int = Field(3, ge=0, description="times that Ray starts the workers anew")
+    timeout_s: float = Field(600.0, gt=0, description="of one exchange between workers")
+
+
+class EvaluationConfig(Settings):
+    """What registered versions are scored on."""
+
+    tests: tuple[str, ...] = Field(("test",), min_length=1, description="splits of the corpus")
+    bootstrap_samples: int = Field(1000, ge=100, description="for the 95% intervals")
+    shard_sentences: int = Field(512, ge=1, description="sentences that one task translates")
+
+
+class GateConfig(Settings):
+    """When a challenger becomes the champion; see :mod:`jobs.promote`."""
+
+    test: str = Field("test", description="the test set that decides")
+    p_value: float = Field(0.05, gt=0, lt=1, description="of the paired bootstrap, at most")
+    min_difference: float = Field(0.0, ge=0, description="BLEU points that are too few to bother")
+    max_chrf_loss: float = Field(0.5, ge=0, description="chrF2 points that may be lost")
+    max_empty_share: float = Field(0.01, ge=0, le=1, description="of translations without text")
+    max_repeated_share: float = Field(
+        0.05, ge=0, le=1, description="of translations that say one thing over and over"
+    )
+    min_length_ratio: float = Field(0.5, ge=0, description="characters of output for reference")
+    max_length_ratio: float = Field(2.0, gt=0)
+
+
+class TrackingConfig(Settings):
+    """Where MLflow is."""
+
+    uri: str | None = Field(
+        None,
+        description="of the tracking server; unless set, MLFLOW_TRACKING_URI, or a database "
+        "in the storage",
+    )
+    experiment: str | None = Field(None, description="unless set, the registered name")
+
+
+class RegistryConfig(Settings):
+    """The model's name in the registry."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+
+
+class Config(Settings):
+    """The whole configuration of a model, from its corpus to its alias."""
+
+    storage: str = Field("./anuvad-data", description="a path or URI that all machines see")
+    corpus: CorpusConfig
+    clean: CleanConfig = CleanConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    tensorize: TensorizeConfig = TensorizeConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    compute: ComputeConfig = ComputeConfig()
+    decode: DecodeConfig = DecodeConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    gate: GateConfig = GateConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    registry: RegistryConfig
+
+    @model_validator(mode="after")
+    def _gate_reads_an_evaluated_test(self) -> Config:
+        if self.gate.test not in self.evaluation.tests:
+            raise ValueError(
+                f"gate.test must be one of evaluation.tests "
+                f"({', '.join(self.evaluation.tests)}), not {self.gate.test!r}"
+            )
+        return self
+
+
+def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
+    """The configuration in the file ``path``, changed by dotted ``key=value`` overrides.
+
+    Raises:
+        ConfigError: saying what must hold, what was seen, and for an unknown key the nearest
+            known one.
+    """
+    file = Path(path)
+    if not file.is_file():
+        near = sorted(p.name for p in Path("configs").glob("*.yaml"))
+        hint = f"; configs/ has {', '.join(near)}" if near else ""
+        raise ConfigError(f"CONFIG must be a file, but {path} is none{hint}")
+    try:
+        loaded = OmegaConf.load(file)
+    except (OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path} must be a YAML file, but: {_one_line(error)}") from error
+    except Exception as error:
+        if type(error).__module__.split(".")[0] != "yaml":
+            raise
+        raise ConfigError(f"{path} must be YAML, but: {_one_line(error)}") from error
+    if not isinstance(loaded, DictConfig):
+        raise ConfigError(f"{path} must hold keys and values, but holds a list")
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"an override must look like train.seed=2, but one is {override!r}")
+    try:
+        merged = OmegaConf.merge(loaded, OmegaConf.from_dotlist(list(overrides)))
+        data = OmegaConf.to_container(merged, resolve=True)
+    except Exception as error:
+        is_yaml = type(error).__module__.split(".")[0] == "yaml"
+        if not is_yaml and not isinstance(error, OmegaConfBaseException | ValueError):
+            raise
+        raise ConfigError(
+            f"the overrides {' '.join(overrides)} must fit {path}, but: {_one_line(error)}"
+        ) from error
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_explain(path, error)) from error
+
+
+def dump_yaml(config: Config) -> str:
+    """The resolved configuration as YAML, every default written out."""
+    return OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json")))
+
+
+def _explain(path: str, error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    location = [part for part in first["loc"] if isinstance(part, str)]
+    key = ".".join(location)
+    more = error.error_count() - 1
+    tail = f" (and {more} more)" if more else ""
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"{path}: there is no key {key}; {hint}{tail}"
+    if first["type"] == "missing":
+        return f"{path}: the key {key} must be given{tail}"
+    message = first["msg"].removeprefix("Value error, ")
+    seen = first.get("input")
+    what = "" if isinstance(seen, dict | list | BaseModel) else f", not {seen!r}"
+    if first["type"] == "value_error":
+        return f"{path}: {message}{tail}"
+    return f"{path}: {key} is wrong: {message[0].lower()}{message[1:]}{what}{tail}"
+
+
+def _known_keys(location: Sequence[str]) -> list[str]:
+    model: type[BaseModel] = Config
+    for part in location:
+        annotation = model.model_fields[part].annotation
+        candidates = [annotation, *typing.get_args(annotation)]
+        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return sorted(model.model_fields)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def resolved(config: Config, section: str) -> dict[str, Any]:
+    """One section of the configuration as JSON values."""
+    values: dict[str, Any] = getattr(config, section).model_dump(mode="json")
+    return values

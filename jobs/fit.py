@@ -1,0 +1,283 @@
+"""Training on Ray: Ray Train starts the workers, :mod:`model.training` does the work.
+
+reads   the token arrays, the tokenizers and the clean validation text
+writes  checkpoints in ``checkpoints/train-<hash>/`` and, at the end, the artifact
+        ``train-<hash>/`` with ``model.safetensors`` (the best), ``history.jsonl`` and
+        ``training.json``
+holds   the artifact is a function of the data and of the sections ``model`` and ``train``;
+        where and on how many workers it ran is none of its business
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.config import ComputeConfig, Config, resolved
+from jobs.events import Event, EventBoard, EventPump
+from model.config import ModelConfig, TrainConfig
+from pipeline import artifacts
+from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
+from pipeline.errors import AnuvadError, TrainingError
+from pipeline.stages import StageResult, clean_shards
+from pipeline.storage import Storage
+
+WEIGHTS = "model.safetensors"
+HISTORY = "history.jsonl"
+TRAINING = "training.json"
+
+_CODE = (
+    "model.attention",
+    "model.batch_plan",
+    "model.batches",
+    "model.dataset",
+    "model.decoder",
+    "model.encoder",
+    "model.loss",
+    "model.precision",
+    "model.schedule",
+    "model.search",
+    "model.seq2seq",
+    "model.training",
+    "model.validation",
+)
+
+
+def train_spec(config: Config, data: Mapping[str, ArtifactSpec]) -> ArtifactSpec:
+    """What the training artifact is made of."""
+    return ArtifactSpec(
+        "train",
+        {"model": resolved(config, "model"), "train": resolved(config, "train")},
+        code_fingerprint(*_CODE),
+        {name: data[name].id for name in ("clean", "tokenizer", "tensorize")},
+    )
+
+
+@dataclass(frozen=True)
+class TrainOrder:
+    """All that a training worker is told; plain data, for it may start on another machine."""
+
+    storage: Storage
+    spec: ArtifactSpec
+    model: ModelConfig
+    train: TrainConfig
+    compute: ComputeConfig
+    splits: tuple[str, str]
+
+
+def fit(
+    config: Config,
+    storage: Storage,
+    data: Mapping[str, StageResult],
+    connect: Callable[[], None],
+    on_event: Callable[[Event], None],
+) -> Artifact:
+    """Train, or go on where an earlier start stopped, and answer the training artifact.
+
+    Args:
+        config: the configuration.
+        storage: where checkpoints and the artifact go.
+        data: what :func:`pipeline.stages.prepare` answered.
+        connect: connects to Ray; not called if the artifact stands.
+        on_event: is handed what the training reports, see :func:`model.training.train`.
+
+    Raises:
+        TrainingError: if training can't go on; the checkpoints stay.
+    """
+    spec = train_spec(config, {name: result.artifact.spec for name, result in data.items()})
+    found = artifacts.find(storage, spec)
+    if found is not None:
+        return found
+    connect()
+    order = TrainOrder(
+        storage=storage,
+        spec=spec,
+        model=config.model,
+        train=config.train,
+        compute=config.compute,
+        splits=(config.corpus.train_split, config.corpus.validation_split),
+    )
+    _run_workers(order, on_event)
+    artifact = artifacts.load(storage, spec.id)
+    storage.delete(f"checkpoints/{spec.id}")
+    return artifact
+
+
+def _run_workers(order: TrainOrder, on_event: Callable[[Event], None]) -> None:
+    import ray
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.train.v2.api.exceptions import TrainingFailedError
+
+    compute = order.compute
+    board: Any = ray.remote(num_cpus=0)(EventBoard).remote()
+    # Ray resumes a name it knows, from a snapshot that a kill can leave empty: a fresh name each
+    # time leaves resuming to our own checkpoints.
+    run = RunConfig(
+        name=f"{order.spec.id}-{uuid.uuid4().hex[:8]}",
+        storage_path=order.storage.uri_of("ray"),
+        failure_config=FailureConfig(max_failures=compute.max_failures),
+    )
+    trainer = TorchTrainer(
+        _worker,
+        train_loop_config={"order": order, "board": board},
+        torch_config=TorchConfig(
+            backend="nccl" if compute.use_gpu else "gloo", timeout_s=int(compute.timeout_s)
+        ),
+        scaling_config=ScalingConfig(
+            num_workers=compute.num_workers,
+            use_gpu=compute.use_gpu,
+            resources_per_worker=None if compute.use_gpu else {"CPU": 1},
+        ),
+        run_config=run,
+    )
+    try:
+        with EventPump(board, on_event):
+            trainer.fit()
+    except TrainingFailedError as error:
+        refusal = ray.get(board.refusal.remote())
+        raise TrainingError(refusal or _cause(error)) from error
+    finally:
+        order.storage.delete(f"ray/{run.name}")
+    refusal = ray.get(board.refusal.remote())
+    if refusal:
+        raise TrainingError(refusal)
+
+
+def _cause(error: Exception) -> str:
+    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
+    for rank, failure in sorted(failures.items()):
+        lines = [line for line in str(failure).strip().splitlines() if line.strip()]
+        return f"worker {rank} failed: {lines[-1].strip() if lines else type(failure).__name__}"
+    return f"Ray Train stopped: {' '.join(str(error).split())[:300]}"
+
+
+def _worker(loop_config: dict[str, Any]) -> None:
+    """What each training process runs."""
+    import ray
+    import ray.train
+
+    order: TrainOrder = loop_config["order"]
+    board = loop_config["board"]
+    if ray.get(board.refusal.remote()):
+        # Ray has started the workers anew, but what was refused once would be refused again.
+        return
+    try:
+        _train_here(order, lambda event: board.post.remote(event))
+    except AnuvadError as error:
+        ray.get(board.refuse.remote(str(error)))
+        raise
+
+
+def _train_here(order: TrainOrder, report: Callable[[Event], None]) -> None:
+    import ray.train
+    import ray.train.torch
+    import torch
+
+    from model.checkpoint import CheckpointFolder
+    from model.dataset import TokenDataset
+    from model.seq2seq import Seq2Seq
+    from model.training import TrainingJob, train
+    from model.validation import DevSet
+    from model.workers import Workers
+    from pipeline.tokenizer import Tokenizer
+
+    context = ray.train.get_context()
+    device = ray.train.torch.get_device()
+    if device.type == "cpu":
+        torch.set_num_threads(order.compute.threads)
+    workers = Workers(context.get_world_rank(), context.get_world_size(), device)
+    clean, tokenizer, tensorize = (
+        artifacts.load(order.storage, order.spec.parents[name])
+        for name in ("clean", "tokenizer", "tensorize")
+    )
+    source, target = (Tokenizer.load(tokenizer.local(f"{x}.model")) for x in ("en", "hi"))
+    train_split, dev_split = order.splits
+    dev = TokenDataset([tensorize.local(n) for n in tensorize.names(f"{dev_split}-", ".arrow")])
+    # Every worker draws the same weights; DDP would send rank 0's anyway.
+    torch.manual_seed(order.train.seed)
+    job = TrainingJob(
+        config=order.train,
+        model=Seq2Seq(order.model, len(source), len(target)).to(device),
+        data=TokenDataset(
+            [tensorize.local(n) for n in tensorize.names(f"{train_split}-", ".arrow")]
+        ),
+        dev=DevSet(dev, _references(clean, dev_split, dev), target, order.train.dev_sentences),
+        folder=CheckpointFolder(
+            order.storage,
+            f"checkpoints/{order.spec.id}",
+            {"token arrays": tensorize.id, "tokenizer": tokenizer.id, "training": order.spec.id},
+        ),
+        workers=workers,
+        report=report,
+    )
+    state = train(job)
+    if workers.is_first:
+        if state.best_update is None:
+            raise TrainingError(
+                f"a validation must have a finite score to be the best, but after "
+                f"{state.update} updates none had; see {HISTORY} and lower train.learning_rate"
+            )
+        best = job.folder.load(state.best_update)
+        _publish(order, best.model, state.history, _summary(state))
+    workers.wait()
+
+
+def _summary(state: Any) -> dict[str, Any]:
+    return {
+        "updates": state.update,
+        "epochs": state.epoch,
+        "target_tokens": state.target_tokens,
+        "seconds": round(state.seconds, 3),
+        "best_update": state.best_update,
+        "best_score": state.best_score,
+        "skipped_updates": state.skipped_updates,
+    }
+
+
+def _publish(
+    order: TrainOrder, weights: Any, history: list[Event], summary: dict[str, Any]
+) -> None:
+    import safetensors.torch
+
+    storage, spec = order.storage, order.spec
+    lines = "".join(json.dumps(event) + "\n" for event in history)
+    files = {
+        WEIGHTS: safetensors.torch.save(weights),
+        HISTORY: lines.encode(),
+        TRAINING: (json.dumps(summary, indent=1) + "\n").encode(),
+    }
+    for name, content in files.items():
+        storage.write_bytes(f"{spec.path}/{name}", content)
+    entries = tuple(artifacts.entry_of(storage, spec, name) for name in files)
+    counts = {key: summary[key] for key in ("updates", "target_tokens", "best_update")}
+    artifacts.commit(storage, spec, [Part(entries, counts)])
+
+
+def _references(clean: Artifact, split: str, dataset: Any) -> list[str]:
+    """The text of each target sentence that became token arrays, in their order."""
+    import pyarrow.parquet as pq
+
+    references: list[str] = []
+    for shard, arrays in zip(clean_shards(clean, split), dataset.shards, strict=True):
+        table = pq.read_table(clean.local(f"{shard}.parquet"), columns=["row", "hi"])
+        by_row = dict(
+            zip(table.column("row").to_pylist(), table.column("hi").to_pylist(), strict=True)
+        )
+        references += [by_row[row] for row in arrays.rows.tolist()]
+    return references
+
+
+def read_history(training: Artifact) -> list[Event]:
+    """The reports of a finished training."""
+    lines = training.local(HISTORY).read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def read_summary(training: Artifact) -> dict[str, Any]:
+    """What a finished training came to: updates, tokens, seconds, the best score."""
+    summary: dict[str, Any] = json.loads(training.local(TRAINING).read_bytes())
+    return summary

@@ -1,0 +1,56 @@
+"""One at a time: a lock file in the storage that says who holds it and since when."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import socket
+from collections.abc import Iterator
+
+from filelock import FileLock, Timeout
+
+from pipeline.errors import BusyError
+from pipeline.storage import Storage
+
+
+@contextlib.contextmanager
+def hold(storage: Storage, name: str) -> Iterator[None]:
+    """Hold the lock ``name`` of a storage on a local or mounted disk while the block runs.
+
+    The operating system frees it with the process, however that ends. An object store has no such
+    locks; there the block runs without.
+
+    Raises:
+        BusyError: if another process holds it.
+    """
+    if storage.local_root is None:
+        yield
+        return
+    path = storage.local_root / "locks" / f"{name}.lock"
+    holder = path.with_suffix(".json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BusyError(f"{name} is being worked on by {_describe(holder)}") from None
+    try:
+        now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        who = {"host": socket.gethostname(), "process": os.getpid(), "since": now}
+        holder.write_text(json.dumps(who))
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _describe(holder: os.PathLike[str]) -> str:
+    try:
+        with open(holder, encoding="utf-8") as file:
+            who = json.load(file)
+        return f"process {who['process']} on {who['host']} since {who['since']}"
+    except (OSError, ValueError, KeyError):
+        # Between its lock and its note, or between its note and its end.
+        return "another process"

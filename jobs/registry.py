@@ -1,0 +1,236 @@
+"""MLflow's registry side: versions, aliases and the files of a model.
+
+``challenger`` is what training registered last, ``champion`` what passed the gate.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jobs.tracking import mlflow_errors, open_mlflow
+from pipeline.errors import ConfigError, RegistryError
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+CONTENT_TAG = "anuvad.content"
+TRAINING_TAG = "anuvad.training"
+
+_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[\w.-]+)|/(?P<version>\d+))")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered version.
+
+    Attributes:
+        name: of the registered model.
+        number: its version, counted from 1 by MLflow.
+        run_id: the MLflow run that made it.
+        tags: what anuvad knows of it.
+        created: milliseconds since 1970.
+    """
+
+    name: str
+    number: str
+    run_id: str
+    tags: Mapping[str, str]
+    created: int
+
+    @property
+    def uri(self) -> str:
+        """``models:/<name>/<number>``."""
+        return f"models:/{self.name}/{self.number}"
+
+    @property
+    def content(self) -> str:
+        """The hash of the model's files."""
+        return self.tags.get(CONTENT_TAG, "")
+
+
+class Registry:
+    """The models of one tracking server or database."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._mlflow = open_mlflow(uri)
+        with mlflow_errors("answer"):
+            self._client = self._mlflow.MlflowClient()
+
+    def register(
+        self, name: str, folder: Path, content: str, run_id: str, tags: Mapping[str, str]
+    ) -> Version:
+        """Make a version of the model folder; the one that stands, if it was made before.
+
+        Args:
+            name: of the registered model.
+            folder: see :mod:`model.translator`.
+            content: the folder's hash, by which a version is found again.
+            run_id: the MLflow run that the version belongs to.
+            tags: written on the version as it is made.
+        """
+        with mlflow_errors(f"register {name}"):
+            standing = [v for v in self.versions(name) if v.content == content]
+            if standing:
+                return standing[0]
+            uri = self._log_model(folder, run_id)
+            if not self._exists(name):
+                self._client.create_registered_model(name)
+            made = self._client.create_model_version(
+                name, source=uri, run_id=run_id, tags={**tags, CONTENT_TAG: content}
+            )
+            return _version(made)
+
+    def _log_model(self, folder: Path, run_id: str) -> str:
+        import mlflow.pyfunc
+        from mlflow.models import ModelSignature
+        from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
+
+        from jobs.versions import requirements
+
+        signature = ModelSignature(
+            inputs=Schema([ColSpec("string", "english")]),
+            outputs=Schema([ColSpec("string")]),
+            # 0 stands for the model's own setting: MLflow wants a default of the right type.
+            params=ParamSchema(
+                [
+                    ParamSpec("beam_size", "long", 0),
+                    ParamSpec("length_penalty", "double", 0.0),
+                ]
+            ),
+        )
+        with self._mlflow.start_run(run_id=run_id, log_system_metrics=False):
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(Path(__file__).with_name("pyfunc.py")),
+                artifacts={"translator": str(folder)},
+                signature=signature,
+                pip_requirements=requirements(),
+            )
+        return str(info.model_uri)
+
+    def _exists(self, name: str) -> bool:
+        return bool(self._client.search_registered_models(f"name = '{name}'"))
+
+    def versions(self, name: str) -> list[Version]:
+        """All versions of a model, the newest first."""
+        with mlflow_errors(f"list the versions of {name}"):
+            found = [_version(v) for v in self._client.search_model_versions(f"name = '{name}'")]
+        return sorted(found, key=lambda v: -int(v.number))
+
+    def by_alias(self, name: str, alias: str) -> Version | None:
+        """The version that an alias points at; None if there is no such alias or model."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return _version(self._client.get_model_version_by_alias(name, alias))
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise RegistryError(
+                f"MLflow must say which version is {name}@{alias}, but: "
+                f"{' '.join(str(error).split())[:300]}"
+            ) from error
+
+    def runs(self, experiment: str, limit: int = 10) -> list[dict[str, str]]:
+        """The newest runs of an experiment: their ids, names, states and starts."""
+        with mlflow_errors("list runs"):
+            found = self._client.get_experiment_by_name(experiment)
+            if found is None:
+                return []
+            runs = self._client.search_runs(
+                [found.experiment_id], order_by=["attributes.start_time DESC"], max_results=limit
+            )
+        return [
+            {
+                "run_id": run.info.run_id,
+                "name": run.info.run_name,
+                "status": run.info.status,
+                "started": datetime.datetime.fromtimestamp(
+                    run.info.start_time / 1000, datetime.UTC
+                ).isoformat(timespec="seconds"),
+            }
+            for run in runs
+        ]
+
+    def resolve(self, uri: str) -> Version:
+        """The version that ``models:/<name>@<alias>`` or ``models:/<name>/<number>`` names.
+
+        Raises:
+            ConfigError: if the URI looks like neither.
+            RegistryError: if there is no such version; it says which there are.
+        """
+        match = _URI.fullmatch(uri)
+        if match is None:
+            raise ConfigError(
+                f"a model must be named models:/NAME@ALIAS or models:/NAME/VERSION, not {uri!r}"
+            )
+        name = match["name"]
+        if match["alias"]:
+            found = self.by_alias(name, match["alias"])
+        else:
+            found = next((v for v in self.versions(name) if v.number == match["version"]), None)
+        if found is None:
+            numbers = ", ".join(v.number for v in reversed(self.versions(name)))
+            there = f"{name} has the versions {numbers}" if numbers else f"there is no model {name}"
+            raise RegistryError(
+                f"{uri} must be in the registry at {self.uri}, but {there}; "
+                f"`anuvad retrain CONFIG` makes one"
+            )
+        return found
+
+    def set_alias(self, version: Version, alias: str) -> None:
+        """Point ``alias`` at the version."""
+        with mlflow_errors(f"move the alias {alias}"):
+            self._client.set_registered_model_alias(version.name, alias, version.number)
+
+    def set_tags(self, version: Version, tags: Mapping[str, str]) -> None:
+        """Write tags on the version."""
+        with mlflow_errors("tag the version"):
+            for key, value in tags.items():
+                self._client.set_model_version_tag(version.name, version.number, key, value)
+
+    def log_metrics(self, version: Version, values: Mapping[str, float]) -> None:
+        """Log metrics on the run that made the version."""
+        with mlflow_errors("take metrics"):
+            for key, value in values.items():
+                self._client.log_metric(version.run_id, key, value)
+
+    def log_file(self, version: Version, path: Path, folder: str) -> None:
+        """Store a file among the artifacts of the run that made the version."""
+        with mlflow_errors(f"store {path.name}"):
+            self._client.log_artifact(version.run_id, str(path), folder)
+
+    def fetch(self, version: Version) -> Path:
+        """The model folder of the version, on this machine."""
+        return _fetch(self.uri, version.uri)
+
+
+@cache
+def _fetch(registry_uri: str, model_uri: str) -> Path:
+    mlflow = open_mlflow(registry_uri)
+    folder = tempfile.TemporaryDirectory(prefix="anuvad-model-")
+    _FETCHED.append(folder)
+    with mlflow_errors(f"hand over {model_uri}"):
+        path = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=folder.name)
+    return Path(path) / "artifacts" / "translator"
+
+
+# Kept, and so deleted, as long as the process lives.
+_FETCHED: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _version(found: Any) -> Version:
+    return Version(
+        name=found.name,
+        number=str(found.version),
+        run_id=found.run_id,
+        tags=dict(found.tags),
+        created=int(found.creation_timestamp),
+    )

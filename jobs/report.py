@@ -1,0 +1,321 @@
+"""The report of one registered version: everything that its gate saw, as one HTML file.
+
+reads   :class:`ReportData`, which the evaluation fills
+writes  nothing; the page is a string, to be kept as ``report.html``
+holds   the page asks the network for nothing, and text from the corpus is shown, never run
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jobs.scores import METRICS, Score
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+MAX_SAMPLES = 3000
+"""Translations that a page shows; many more, and a phone can't open it."""
+
+_TEMPLATE = "report.html"
+_METRIC_NAMES = {
+    "bleu_intl": "BLEU (intl)",
+    "bleu_13a": "BLEU (13a)",
+    "chrf2": "chrF2",
+    "chrf++": "chrF++",
+    "ter": "TER",
+}
+_LESS_IS_BETTER = frozenset({"ter"})
+# Python's \w has no matras, so words are what lies between spaces and marks of punctuation.
+_MARKS = r"।॥.,!?;:…\"'“”‘’()\[\]{}|/–—"
+_PIECES = re.compile(rf"\s+|[{_MARKS}]|[^\s{_MARKS}]+")
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One stage of the data pipeline.
+
+    Attributes:
+        name: of the stage, e.g. ``clean``.
+        seconds: that it took; 0 if it was skipped.
+        skipped: its artifact stood already.
+        counts: what it counted, e.g. ``train_kept``.
+        artifact: the name of its output folder.
+    """
+
+    name: str
+    seconds: float
+    skipped: bool
+    counts: dict[str, int]
+    artifact: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One translated sentence of the test set ``test``."""
+
+    source: str
+    reference: str
+    hypothesis: str
+    test: str
+
+
+@dataclass(frozen=True)
+class GateRow:
+    """One rule of the gate: what must hold, what was measured, and whether it does."""
+
+    rule: str
+    measured: str
+    bound: str
+    holds: bool
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """All that a report shows.
+
+    Attributes:
+        title: the registered name, e.g. ``phrasebook``.
+        version: of the registered model.
+        alias: ``champion`` or ``challenger``.
+        created: ISO time.
+        run_id: the tracking server's.
+        experiment_command: the command that does it all again.
+        verdict: the gate's decision, in a sentence.
+        promoted: whether it is the champion now.
+        champion_before: the version that was the champion, if any.
+        stages: in the order in which they ran.
+        history: the training's events, as :func:`model.training.train` reports them.
+        tests: the scores by test set and metric.
+        champion_tests: those of the champion before, if any.
+        gate: its rules.
+        samples: the translations, in the order of the test sets; see :data:`MAX_SAMPLES`.
+        config_yaml: the resolved configuration.
+        lineage: where it all comes from: names and values, e.g. the corpus's revision.
+        notes: warnings, a sentence each.
+    """
+
+    title: str
+    version: str
+    alias: str
+    created: str
+    run_id: str
+    experiment_command: str
+    verdict: str
+    promoted: bool
+    champion_before: str | None = None
+    stages: list[StageRow] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    tests: dict[str, dict[str, Score]] = field(default_factory=dict)
+    champion_tests: dict[str, dict[str, Score]] | None = None
+    gate: list[GateRow] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    config_yaml: str = ""
+    lineage: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def render(data: ReportData) -> str:
+    """The page; it is complete in itself, and the same for the same data."""
+    from jobs.curves import draw_curves
+
+    return _template().render(
+        data=data,
+        test_names=list(data.tests),
+        score_rows=_score_rows(data),
+        charts=draw_curves(data.history),
+        stages=[_stage_view(stage) for stage in data.stages],
+        samples=[_sample_view(i, s) for i, s in enumerate(data.samples[:MAX_SAMPLES], start=1)],
+        sample_tests=list(dict.fromkeys(s.test for s in data.samples[:MAX_SAMPLES])),
+    )
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("jobs"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["duration"] = _duration
+    return environment.get_template(_TEMPLATE)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    score: Score
+    change: float | None
+    better: bool
+
+
+@dataclass(frozen=True)
+class _ScoreRow:
+    metric: str
+    less_is_better: bool
+    cells: list[_Cell | None]
+    signatures: list[str]
+
+
+def _score_rows(data: ReportData) -> list[_ScoreRow]:
+    """One row for each metric that any test set has, the known metrics first."""
+    seen = dict.fromkeys(m for scores in data.tests.values() for m in scores)
+    metrics = [m for m in METRICS if m in seen] + [m for m in seen if m not in METRICS]
+    rows = []
+    for metric in metrics:
+        cells = [_cell(data, test, metric) for test in data.tests]
+        signatures = list(dict.fromkeys(c.score.signature for c in cells if c is not None))
+        name = _METRIC_NAMES.get(metric, metric)
+        rows.append(_ScoreRow(name, metric in _LESS_IS_BETTER, cells, signatures))
+    return rows
+
+
+def _cell(data: ReportData, test: str, metric: str) -> _Cell | None:
+    score = data.tests[test].get(metric)
+    if score is None:
+        return None
+    before = (data.champion_tests or {}).get(test, {}).get(metric)
+    if before is None:
+        return _Cell(score, None, better=False)
+    # Rounded as shown: what reads as ±0.00 is neither better nor worse.
+    change = round(score.score - before.score, 2)
+    return _Cell(score, change, better=(change < 0) == (metric in _LESS_IS_BETTER))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step of a funnel: a bar of ``share`` of the visited pairs, ``start`` from the left."""
+
+    label: str
+    kind: str
+    pairs: int
+    share: float
+    start: float
+
+
+@dataclass(frozen=True)
+class _Funnel:
+    split: str
+    steps: list[_Step]
+
+
+@dataclass(frozen=True)
+class _StageView:
+    stage: StageRow
+    funnels: list[_Funnel]
+    counts: list[tuple[str, int]]
+
+
+def _stage_view(stage: StageRow) -> _StageView:
+    splits = [
+        key.removesuffix("_visited")
+        for key in stage.counts
+        if key.endswith("_visited") and f"{key.removesuffix('_visited')}_kept" in stage.counts
+    ]
+    # What a funnel shows is not listed once more.
+    shown = {f"{split}_{end}" for split in splits for end in ("visited", "kept")}
+    dropped = tuple(f"{split}_dropped_" for split in splits)
+    rest = [
+        (key.replace("_", " "), count)
+        for key, count in stage.counts.items()
+        if key not in shown and not (dropped and key.startswith(dropped))
+    ]
+    return _StageView(stage, [_funnel(stage.counts, split) for split in splits], rest)
+
+
+def _funnel(counts: dict[str, int], split: str) -> _Funnel:
+    """Visited pairs, what each reason dropped of those left, most first, and the kept."""
+    visited, kept = counts[f"{split}_visited"], counts[f"{split}_kept"]
+    prefix = f"{split}_dropped_"
+    reasons = [(k.removeprefix(prefix), n) for k, n in counts.items() if k.startswith(prefix)]
+    total = max(1, visited)
+    steps = [_Step("visited", "visited", visited, visited / total, 0.0)]
+    left = visited
+    for reason, count in sorted(reasons, key=lambda pair: (-pair[1], pair[0])):
+        left -= count
+        label = reason.replace("_", " ")
+        steps.append(_Step(label, "dropped", count, count / total, left / total))
+    steps.append(_Step("kept", "kept", kept, kept / total, 0.0))
+    return _Funnel(split, steps)
+
+
+@dataclass(frozen=True)
+class _SampleView:
+    """A row of the table: ``pieces`` is the hypothesis, each stretch with "is it marked?"."""
+
+    number: int
+    sample: Sample
+    pieces: list[tuple[str, bool]]
+    overlap: float
+
+
+def _sample_view(number: int, sample: Sample) -> _SampleView:
+    pieces, overlap = _compare(sample.hypothesis, sample.reference)
+    return _SampleView(number, sample, pieces, overlap)
+
+
+def _compare(hypothesis: str, reference: str) -> tuple[list[tuple[str, bool]], float]:
+    """Mark what the hypothesis has and the reference has not.
+
+    Returns:
+        the hypothesis in stretches, each with whether it is marked, which together are its text;
+        and twice the words in common, in order, for each word of both, 0 to 1.
+    """
+    pieces = _PIECES.findall(hypothesis)
+    ours = [p for p in pieces if not p.isspace()]
+    theirs = [p for p in _PIECES.findall(reference) if not p.isspace()]
+    matcher = difflib.SequenceMatcher(None, ours, theirs, autojunk=False)
+    blocks = matcher.get_matching_blocks()
+    common = {i for block in blocks for i in range(block.a, block.a + block.size)}
+    marks = iter(i not in common for i in range(len(ours)))
+    flagged = [(p, None if p.isspace() else next(marks)) for p in pieces]
+    total = len(ours) + len(theirs)
+    return _join_alike(flagged), 2 * len(common) / total if total else 1.0
+
+
+def _join_alike(flagged: Iterable[tuple[str, bool | None]]) -> list[tuple[str, bool]]:
+    """Neighbours with the same mark as one stretch; a space (None) between two marked is marked."""
+    joined: list[tuple[str, bool]] = []
+    space = ""
+    for text, marked in flagged:
+        if marked is None:
+            space += text
+            continue
+        if joined and joined[-1][1] == marked:
+            joined[-1] = (joined[-1][0] + space + text, marked)
+        elif marked and space:
+            _append_plain(joined, space)
+            joined.append((text, marked))
+        else:
+            joined.append((space + text, marked))
+        space = ""
+    if space:
+        _append_plain(joined, space)
+    return joined
+
+
+def _append_plain(joined: list[tuple[str, bool]], text: str) -> None:
+    if joined and not joined[-1][1]:
+        joined[-1] = (joined[-1][0] + text, False)
+    else:
+        joined.append((text, False))
+
+
+def _duration(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,130 @@
+"""The main job: from corpus to champion, safe to start at any time, from anywhere, twice.
+
+Every step of it is skipped where what it would make stands already. So nothing new is a matter of
+seconds, and an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.context import JobContext
+from jobs.evaluate import Evaluation, evaluate
+from jobs.lock import hold
+from jobs.promote import VERDICT_TAG, Promotion, Verdict, promote
+from jobs.train import Trained, train
+from pipeline.errors import BusyError
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What a retraining came to.
+
+    Attributes:
+        trained: the run, its stages and its version.
+        evaluation: of the version on all test sets.
+        promotion: the gate's verdict and the champion after it.
+        was_new: whether anything was trained or decided now.
+        report: the HTML report.
+    """
+
+    trained: Trained
+    evaluation: Evaluation
+    promotion: Promotion
+    was_new: bool
+    report: Path | str
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``anuvad retrain --json`` prints."""
+        champion = self.promotion.champion
+        return {
+            "run_id": self.trained.run_id,
+            "version": self.trained.version.number,
+            "promoted": self.promotion.verdict.promoted,
+            "why": self.promotion.verdict.why,
+            "tests": self.evaluation.as_json()["tests"],
+            "champion": champion.number if champion else None,
+            "new": self.was_new,
+            "report": str(self.report),
+            "stages": stages_json(self.trained.stages),
+        }
+
+
+def retrain(job: JobContext, command: Sequence[str]) -> Retrained:
+    """Prepare, train, register, evaluate, let the gate decide, and write the report.
+
+    Raises:
+        BusyError: if another process retrains the same model in the same storage.
+    """
+    name = job.config.registry.name
+    with hold(job.storage, f"retrain-{name}"):
+        trained = train(job, command)
+        corpus = trained.stages["corpus"].artifact
+        evaluation = evaluate(job, trained.version, corpus, job.config.evaluation.tests)
+        promotion, decided_now = _decide_once(job, trained, corpus)
+        report = _report(job, trained, evaluation, promotion, command)
+        scored_now = any(not test.skipped for test in evaluation.tests.values())
+        was_new = trained.was_new or decided_now or scored_now
+        return Retrained(trained, evaluation, promotion, was_new, report)
+
+
+def busy_json(error: BusyError) -> dict[str, Any]:
+    """What ``--json`` prints when another process is at it."""
+    return {"run_id": None, "version": None, "promoted": False, "why": str(error), "tests": {}}
+
+
+def stages_json(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The stages as ``prepare --json`` lists them."""
+    return [
+        {
+            "name": name,
+            "id": result.artifact.id,
+            "path": result.artifact.uri,
+            "skipped": result.skipped,
+            "seconds": round(result.seconds, 3),
+            "counts": result.artifact.counts,
+        }
+        for name, result in results.items()
+    ]
+
+
+def _decide_once(job: JobContext, trained: Trained, corpus: Any) -> tuple[Promotion, bool]:
+    """The gate's verdict; a version that was judged before keeps the verdict it got."""
+    registry, version = job.registry, trained.version
+    standing = registry.resolve(version.uri).tags.get(VERDICT_TAG)
+    if standing is not None:
+        champion = registry.by_alias(version.name, "champion")
+        return Promotion(Verdict.from_json(standing), champion, None, None), False
+    promotion = promote(job, version, corpus)
+    how = "promoted" if promotion.verdict.promoted else "stays a challenger"
+    job.console.say("gate", f"version {version.number} {how}: {promotion.verdict.why}")
+    return promotion, True
+
+
+def _report(
+    job: JobContext,
+    trained: Trained,
+    evaluation: Evaluation,
+    promotion: Promotion,
+    command: Sequence[str],
+) -> Path | str:
+    """Write the HTML report to the storage and to the MLflow run; the one that stands, if any."""
+    from jobs.build_report import build_report
+    from jobs.report import render
+
+    path = f"reports/{trained.run_id}.html"
+    if trained.was_new or job.storage.size(path) is None:
+        page = render(build_report(job, trained, evaluation, promotion, command))
+        job.storage.write_bytes(path, page.encode())
+        job.registry.log_file(trained.version, job.storage.local(path), "report")
+    root = job.storage.local_root
+    return root / path if root is not None else job.storage.uri_of(path)
+
+
+if __name__ == "__main__":
+    from jobs.cli import run
+
+    run("retrain")

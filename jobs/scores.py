@@ -1,0 +1,300 @@
+"""How good translations are: sacreBLEU's scores, a paired test, and signs of a broken model.
+
+All functions take raw, detokenised text, one string a sentence, and change nothing in it. A score
+never goes without the signature that reproduces it: the metrics, their settings and the bootstrap
+are sacreBLEU's own (Post, "A Call for Clarity in Reporting BLEU Scores", WMT 2018), so the
+``sacrebleu`` command prints the same figures for the same two files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import ConfigError, CorpusError
+
+METRICS = ("bleu_intl", "bleu_13a", "chrf2", "chrf++", "ter")
+"""What :func:`score_all` computes; of ``ter``, a rate of errors, less is better."""
+
+DANDA_THRESHOLD = 0.5
+"""Points of :func:`danda_effect` that are worth a warning."""
+
+_LONGEST_REPEATED_NGRAM = 4
+_REPEATS = 4
+# One danda or full stop at the end, with the space around it; an ellipsis is neither.
+_FINAL_MARK = re.compile(r"(?<![।.\s])\s*[।.]\s*$")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric over one test set.
+
+    Attributes:
+        score: in points, as ``sacrebleu`` prints it.
+        low: the lower end of the 95% bootstrap interval, in points.
+        high: its upper end.
+        signature: sacreBLEU's, which reproduces all three.
+    """
+
+    score: float
+    low: float
+    high: float
+    signature: str
+
+
+@dataclass(frozen=True)
+class PairedResult:
+    """Two systems on one test set.
+
+    Attributes:
+        champion: its BLEU (tokenizer ``intl``), in points.
+        challenger: likewise.
+        difference: challenger minus champion, in points.
+        p_value: how often chance alone makes a difference of this size, in either direction; so a
+            small one speaks for the challenger only where ``difference`` is positive.
+        signature: sacreBLEU's, which reproduces all four.
+    """
+
+    champion: float
+    challenger: float
+    difference: float
+    p_value: float
+    signature: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """Signs of a broken model that a score may hide.
+
+    Attributes:
+        empty_share: of the translations, 0 to 1, those in which nothing can be seen.
+        repeated_share: of the translations, 0 to 1, those in which one n-gram of 1 to 4 words
+            stands at least 4 times in a row.
+        length_ratio: characters of all translations for each character of all references.
+    """
+
+    empty_share: float
+    repeated_share: float
+    length_ratio: float
+
+
+def score_all(
+    hypotheses: Sequence[str], references: Sequence[str], bootstrap_samples: int
+) -> dict[str, Score]:
+    """Every metric of :data:`METRICS`, in that order, with its 95% interval.
+
+    TER keeps sacreBLEU's default of ignoring case, as its signature says (``case:lc``); it matters
+    for the Latin words in Hindi text only.
+
+    Args:
+        hypotheses: one translation a sentence.
+        references: one reference for each.
+        bootstrap_samples: resamples of the test set for the interval, at least 2.
+
+    Raises:
+        CorpusError: if there are no sentences, or not one reference for each translation.
+        ConfigError: if there are fewer than 2 resamples.
+    """
+    _require_pairs(hypotheses, references)
+    _require_samples(bootstrap_samples)
+    return {
+        name: _score(name, _build_metric(name), hypotheses, references, bootstrap_samples)
+        for name in METRICS
+    }
+
+
+def paired_bootstrap(
+    champion: Sequence[str], challenger: Sequence[str], references: Sequence[str], samples: int
+) -> PairedResult:
+    """Does the challenger differ from the champion by more than chance? (Koehn, EMNLP 2004.)
+
+    sacreBLEU's paired bootstrap on BLEU (tokenizer ``intl``), with the champion as its baseline.
+    Two cases are set apart, since there sacreBLEU answers its smallest p-value, 1/(samples + 1):
+    equal scores, and a test set of one sentence, all resamples of which are that sentence. Neither
+    is evidence of a difference, so their p-value is 1.
+
+    Args:
+        champion: the baseline's translations.
+        challenger: the other system's, of the same sentences.
+        references: one reference for each.
+        samples: resamples of the test set, at least 2.
+
+    Raises:
+        CorpusError: if there are no sentences, or not one reference for each translation.
+        ConfigError: if there are fewer than 2 resamples.
+    """
+    _require_pairs(champion, references)
+    _require_pairs(challenger, references)
+    _require_samples(samples)
+    from sacrebleu.significance import PairedTest
+
+    with _warnings_only("sacrebleu"):
+        test = PairedTest(
+            [("champion", list(champion)), ("challenger", list(challenger))],
+            {"BLEU": _build_metric("bleu_intl")},
+            [list(references)],
+            test_type="bs",
+            n_samples=samples,
+            n_jobs=1,
+        )
+        signatures, results = test()
+    # Typed as if it could hold names, as sacreBLEU's column of names does.
+    column: Any = results["BLEU"]
+    baseline, other = column
+    difference = float(other.score - baseline.score)
+    tells_nothing = difference == 0 or len(references) == 1
+    return PairedResult(
+        champion=float(baseline.score),
+        challenger=float(other.score),
+        difference=difference,
+        p_value=1.0 if tells_nothing else float(other.p_value),
+        signature=str(signatures["BLEU"]),
+    )
+
+
+def output_health(hypotheses: Sequence[str], references: Sequence[str]) -> Health:
+    """Look for empty, repeating and wrongly long translations; see :class:`Health`.
+
+    Raises:
+        CorpusError: if there are no sentences, not one reference for each translation, or no
+            character in any reference.
+    """
+    _require_pairs(hypotheses, references)
+    reference_chars = sum(map(len, references))
+    if not reference_chars:
+        raise CorpusError(
+            f"the references must have text, but all {len(references)} are empty; "
+            f"check the target side of the test set"
+        )
+    return Health(
+        empty_share=sum(map(_is_empty, hypotheses)) / len(hypotheses),
+        repeated_share=sum(map(_repeats_itself, hypotheses)) / len(hypotheses),
+        length_ratio=sum(map(len, hypotheses)) / reference_chars,
+    )
+
+
+def danda_effect(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """The points of BLEU 13a that hang on how the end of a sentence is written, and nothing else.
+
+    Hindi ends a sentence in a danda: glued to the word, after a space, or as a full stop. The
+    tokenizer ``13a`` splits off the full stop but not the danda, so it sees different last words.
+    This is the BLEU of the translations with their final danda or full stop, and the space before
+    it, written as the reference writes its own, minus the BLEU of the translations as they are;
+    0 where the conventions agree.
+
+    Raises:
+        CorpusError: if there are no sentences, or not one reference for each translation.
+    """
+    _require_pairs(hypotheses, references)
+    unified = [_end_like(h, r) for h, r in zip(hypotheses, references, strict=True)]
+    return _bleu_13a(unified, references) - _bleu_13a(hypotheses, references)
+
+
+def danda_note(effect: float) -> str | None:
+    """One sentence of warning where a :func:`danda_effect` is over the threshold; else None."""
+    if effect <= DANDA_THRESHOLD:
+        return None
+    return (
+        f"BLEU (13a) would be {effect:.1f} points higher if sentences only ended as the references "
+        f"end theirs (a danda glued to the word, a danda after a space, or a full stop); compare "
+        f"systems by BLEU (intl) or chrF."
+    )
+
+
+def _build_metric(name: str) -> Any:
+    # sacreBLEU imports numpy and its list of test sets; a command's --help must not wait for that.
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+    from sacrebleu.metrics.ter import TER
+
+    match name:
+        case "bleu_intl":
+            return BLEU(tokenize="intl")
+        case "bleu_13a":
+            return BLEU(tokenize="13a")
+        case "chrf2":
+            return CHRF()
+        case "chrf++":
+            return CHRF(word_order=2)
+        case "ter":
+            return TER()
+    raise AssertionError(name)
+
+
+def _score(
+    name: str, metric: Any, hypotheses: Sequence[str], references: Sequence[str], samples: int
+) -> Score:
+    found = metric.corpus_score(hypotheses, [references], n_bootstrap=samples)
+    # sacreBLEU prints "μ = mean ± ci": the mean of the resamples' scores and half the distance of
+    # their 2.5% and 97.5% points. It has no public name for the two. Centred on the mean, a skewed
+    # interval can reach over the ends of the scale, where no score is.
+    low = max(0.0, found._mean - found._ci)
+    high = found._mean + found._ci
+    if name != "ter":
+        high = min(100.0, high)
+    return Score(float(found.score), float(low), float(high), str(metric.get_signature()))
+
+
+def _bleu_13a(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    return float(_build_metric("bleu_13a").corpus_score(hypotheses, [references]).score)
+
+
+def _end_like(hypothesis: str, reference: str) -> str:
+    ours, theirs = _FINAL_MARK.search(hypothesis), _FINAL_MARK.search(reference)
+    if ours is None or theirs is None:
+        return hypothesis
+    return hypothesis[: ours.start()] + theirs.group()
+
+
+def _is_empty(text: str) -> bool:
+    # A lone joiner (ZWJ, ZWNJ) is not printable, and str.strip() would keep it.
+    return not any(c.isprintable() and not c.isspace() for c in text)
+
+
+def _repeats_itself(text: str) -> bool:
+    """Whether an n-gram stands 4 times in a row: 3n words in a row equal those n further on."""
+    words = text.split()
+    for n in range(1, _LONGEST_REPEATED_NGRAM + 1):
+        run = 0
+        for word, later in zip(words, words[n:], strict=False):
+            run = run + 1 if word == later else 0
+            if run == n * (_REPEATS - 1):
+                return True
+    return False
+
+
+def _require_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+    if len(hypotheses) != len(references):
+        raise CorpusError(
+            f"each translation must have one reference, but there are {len(hypotheses)} "
+            f"translations and {len(references)} references; translate the test set again"
+        )
+    if not references:
+        raise CorpusError(
+            "a test set must have at least one sentence, but this one is empty; "
+            "check evaluation.tests and the counts of the stage `clean`"
+        )
+
+
+def _require_samples(samples: int) -> None:
+    if samples < 2:
+        raise ConfigError(
+            f"a bootstrap must have at least 2 samples, not {samples}; "
+            f"evaluation.bootstrap_samples is 1000 unless set"
+        )
+
+
+@contextlib.contextmanager
+def _warnings_only(name: str) -> Iterator[None]:
+    """Keep the logger ``name`` from telling of its progress."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

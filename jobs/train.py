@@ -1,0 +1,250 @@
+"""The training job: data that is ready, a trained model, a registered challenger.
+
+reads   the whole configuration
+writes  the artifacts of all stages, one MLflow run, one version in the registry
+holds   the same data, settings and code are the same run and the same version, however often and
+        with however many interruptions the command is run
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.config import Config, dump_yaml
+from jobs.context import JobContext
+from jobs.events import Event
+from jobs.fit import WEIGHTS, fit, read_summary, train_spec
+from jobs.registry import CHALLENGER, TRAINING_TAG, Version
+from jobs.versions import git_revision, package_versions
+from model.translator import TranslatorConfig, content_hash, save_folder
+from pipeline import artifacts, stages
+from pipeline.artifacts import Artifact
+from pipeline.stages import StagePlan, StageResult
+from pipeline.tokenizer import LANGUAGES
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training that is registered.
+
+    Attributes:
+        run_id: anuvad's id of the run, a hash of data, settings and code.
+        version: in the registry.
+        stages: those of the data pipeline, and the training itself, by name.
+        was_new: whether anything was done for it now.
+    """
+
+    run_id: str
+    version: Version
+    stages: Mapping[str, StageResult]
+    was_new: bool
+
+    @property
+    def training(self) -> Artifact:
+        """The training artifact."""
+        return self.stages["train"].artifact
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``anuvad train --json`` prints."""
+        return {
+            "run_id": self.run_id,
+            "version": self.version.number,
+            "training": self.training.id,
+            **read_summary(self.training),
+        }
+
+
+def plan(job: JobContext) -> list[StagePlan]:
+    """For each stage, the training included, whether it would run and why."""
+    data = stages.specs(job.data)
+    specs = [*data.values(), train_spec(job.config, data)]
+    return [stages.plan_of(job.storage, spec) for spec in specs]
+
+
+def run_id_of(config: Config, training_id: str) -> str:
+    """The id of a run: a hash of what is trained and of how it is decoded, scored and judged."""
+    sections = {
+        name: getattr(config, name).model_dump(mode="json")
+        for name in ("decode", "evaluation", "gate", "registry")
+    }
+    identity = json.dumps({"training": training_id, **sections}, sort_keys=True)
+    return f"{config.registry.name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+
+
+def train(job: JobContext, command: Sequence[str]) -> Trained:
+    """Prepare, train and register as challenger; whatever stands already is not done again.
+
+    Args:
+        job: the job.
+        command: what the user typed, for the run's record.
+    """
+    config = job.config
+    spec = train_spec(config, stages.specs(job.data))
+    run_id = run_id_of(config, spec.id)
+    data = stages.prepare(job.data, job.storage, job.runner, job.console)
+    standing = artifacts.find(job.storage, spec)
+    registered = _registered(job, spec.id) if standing else None
+    if standing and registered:
+        result = StageResult("train", standing, True, 0.0)
+        job.console.stage_ended(result)
+        return Trained(run_id, registered, {**data, "train": result}, was_new=False)
+    job.console.doing(f"opening MLflow at {job.tracking_uri}")
+    run = _open_run(job, run_id)
+    try:
+        _record_data(run, job, data, spec.id, command)
+        trained = _fit(job, run, data)
+        version = _register(job, trained.artifact, data, run)
+    except BaseException as error:
+        # An interruption is no failure: the same command goes on with this run.
+        run.end("FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    run.end()
+    job.console.say("register", f"version {version.number} of {version.name}, the {CHALLENGER}")
+    return Trained(run_id, version, {**data, "train": trained}, was_new=True)
+
+
+def _open_run(job: JobContext, run_id: str) -> Any:
+    from jobs.tracking import TrackedRun
+
+    config = job.config
+    experiment = config.tracking.experiment or config.registry.name
+    return TrackedRun(job.tracking_uri, experiment, run_id, run_id, job.storage)
+
+
+def _registered(job: JobContext, training_id: str) -> Version | None:
+    """The version made of this training with the decoding settings of the configuration."""
+    decode = job.config.decode.model_dump_json()
+    for version in job.registry.versions(job.config.registry.name):
+        tags = version.tags
+        if tags.get(TRAINING_TAG) == training_id and tags.get("anuvad.decode") == decode:
+            return version
+    return None
+
+
+def _record_data(
+    run: Any,
+    job: JobContext,
+    data: Mapping[str, StageResult],
+    training_id: str,
+    command: Sequence[str],
+) -> None:
+    config = job.config
+    run.params(_flat(config.model_dump(mode="json", exclude={"corpus": {"pairs"}})))
+    run.text(dump_yaml(config), "config.yaml")
+    lineage = {
+        "source": config.corpus.source,
+        "revision": config.corpus.revision,
+        "licence": config.corpus.licence,
+        "training": training_id,
+        "git_revision": git_revision(),
+        "packages": package_versions(),
+        "command": shlex.join(command),
+        "stages": {
+            name: {
+                "id": result.artifact.id,
+                "counts": result.artifact.counts,
+                "files": {f.name: f.sha256 for f in result.artifact.files},
+            }
+            for name, result in data.items()
+        },
+    }
+    run.text(json.dumps(lineage, indent=1, ensure_ascii=False), "lineage.json")
+    run.tags(
+        {
+            "anuvad.licence": config.corpus.licence,
+            "anuvad.git_revision": git_revision(),
+            "anuvad.command": shlex.join(command),
+            **{f"anuvad.{name}": result.artifact.id for name, result in data.items()},
+        }
+    )
+    run.metrics({f"seconds/{name}": r.seconds for name, r in data.items() if not r.skipped})
+    corpus = data["corpus"].artifact
+    run.dataset(config.corpus.source, corpus.id, corpus.uri)
+
+
+def _fit(job: JobContext, run: Any, data: Mapping[str, StageResult]) -> StageResult:
+    config, console = job.config, job.console
+    spec = train_spec(config, {name: result.artifact.spec for name, result in data.items()})
+    skipped = artifacts.find(job.storage, spec) is not None
+    started = time.monotonic()
+    if not skipped:
+        workers = f"{config.compute.num_workers} workers"
+        console.stage_started("train", f"{artifacts.explain(job.storage, spec)}; {workers}")
+
+    def on_event(event: Event) -> None:
+        console.training_event(event, config.train.max_updates)
+        if event["kind"] in ("train", "validation"):
+            prefix = "dev/" if event["kind"] == "validation" else "train/"
+            values = {
+                f"{prefix}{key}": float(value)
+                for key, value in event.items()
+                if isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and key != "update"
+            }
+            run.metrics(values, step=event["update"])
+
+    artifact = fit(config, job.storage, data, job.connect, on_event)
+    seconds = 0.0 if skipped else time.monotonic() - started
+    result = StageResult("train", artifact, skipped, seconds)
+    console.stage_ended(result)
+    if not skipped:
+        run.metrics({"seconds/train": seconds})
+    return result
+
+
+def _register(
+    job: JobContext, training: Artifact, data: Mapping[str, StageResult], run: Any
+) -> Version:
+    config = job.config
+    tokenizer = data["tokenizer"].artifact
+    with tempfile.TemporaryDirectory(prefix="anuvad-") as scratch:
+        folder = Path(scratch) / "translator"
+        save_folder(
+            folder,
+            TranslatorConfig(
+                model=config.model,
+                normalize=config.clean.normalize,
+                decode=config.decode,
+                max_source_tokens=config.tensorize.max_source_tokens,
+                precision=config.train.precision,
+            ),
+            training.local(WEIGHTS).read_bytes(),
+            {name: tokenizer.local(f"{name}.model").read_bytes() for name in LANGUAGES},
+        )
+        tags = {
+            TRAINING_TAG: training.id,
+            "anuvad.decode": config.decode.model_dump_json(),
+            "anuvad.corpus": data["corpus"].artifact.id,
+            "anuvad.source": config.corpus.source,
+            "anuvad.licence": config.corpus.licence,
+        }
+        version = job.registry.register(
+            config.registry.name, folder, content_hash(folder), run.id, tags
+        )
+    job.registry.set_alias(version, CHALLENGER)
+    return version
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+if __name__ == "__main__":
+    from jobs.cli import run
+
+    run("train")

@@ -1,0 +1,97 @@
+"""Translate sentences with a registered model, or with a model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import AnuvadError
+
+if TYPE_CHECKING:
+    from model.config import DecodeConfig
+    from model.translator import Translator
+
+DEFAULT_MODEL = "models:/en-hi@champion"
+
+
+def load_translator(model: str, tracking_uri: str | None) -> Translator:
+    """The translator of a registry URI, or of a model folder on this machine.
+
+    For a folder neither MLflow nor Ray is imported.
+
+    Raises:
+        ConfigError, RegistryError: if the registry has no such model.
+        ArtifactError: if the folder is not what its manifest says.
+    """
+    from model.translator import Translator
+
+    if not model.startswith("models:"):
+        return Translator.load(Path(model))
+    from jobs.registry import Registry
+
+    assert tracking_uri is not None
+    registry = Registry(tracking_uri)
+    return Translator.load(registry.fetch(registry.resolve(model)))
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, split on newlines only (U+2028 and the like belong to the text).
+
+    Raises:
+        AnuvadError: if it can't be read or is not UTF-8; it names the byte.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise AnuvadError(
+            f"--input must be a readable file, but {path}: {error.strerror}"
+        ) from error
+    return decode_lines(data, str(path))
+
+
+def decode_lines(data: bytes, place: str) -> list[str]:
+    """The lines in ``data``; a newline at the end closes the last one.
+
+    Raises:
+        AnuvadError: if it is not UTF-8; it names the byte.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AnuvadError(
+            f"{place} must be UTF-8, but byte {error.start} is 0x{data[error.start]:02x}"
+        ) from error
+    lines = text.split("\n")
+    if lines and lines[-1] == "":
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def translate(
+    translator: Translator, sentences: Sequence[str], decode: DecodeConfig | None = None
+) -> tuple[list[str], list[int]]:
+    """Translations in order, and the numbers (from 1) of sentences that were cut at the limit."""
+    found = translator.translate(sentences, decode)
+    cut = [number for number, t in enumerate(found, start=1) if t.truncated]
+    return [t.text for t in found], cut
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write ``lines``, each with its newline; an existing file is replaced as a whole.
+
+    Raises:
+        AnuvadError: if the file can't be written.
+    """
+    scratch = path.with_name(f".{path.name}.part")
+    try:
+        scratch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        scratch.replace(path)
+    except OSError as error:
+        raise AnuvadError(f"--output must be writable, but {path}: {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    from jobs.cli import run
+
+    run("translate")
