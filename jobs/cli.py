@@ -185,7 +185,7 @@ def retrain(config: ConfigArgument, overrides: Overrides = None, as_json: Json =
         else:
             from jobs.summary import print_summary
 
-            print_summary(result, _mlflow_command(job.tracking_uri))
+            print_summary(result, program("anuvad"), _mlflow_command(job.tracking_uri))
 
 
 @app.command()

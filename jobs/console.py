@@ -63,7 +63,10 @@ class JobConsole:
         """``done`` of ``total`` tasks have ended."""
         if self.is_terminal:
             self._bar(name, done, total, "tasks")
-        elif 0 < done < total and self._is_time(name, 5.0):
+        elif done == 0:
+            # What takes less than five seconds needs no line between its first and its last.
+            self._last_line[name] = time.monotonic()
+        elif done < total and self._is_time(name, 5.0):
             self.say(name, f"{done} of {total} tasks")
 
     def stage_ended(self, result: StageResult) -> None:
@@ -145,10 +148,18 @@ def validation_line(event: dict[str, Any]) -> str:
     )
 
 
+# Counts whose first word is no split and no language.
+_WORDED = {"target_tokens": "{:,} target tokens", "best_update": "the best at update {:,}"}
+
+
 def counts_line(counts: dict[str, int]) -> str:
     """Counts in one line: ``train: 30,000 rows · validation: 500 rows``."""
     groups: dict[str, list[str]] = {}
-    for key, n in counts.items():
+    # Sorted, as a manifest is: a stage says the same when it ran and when it stood.
+    for key, n in sorted(counts.items()):
+        if key in _WORDED:
+            groups.setdefault("", []).append(_WORDED[key].format(n))
+            continue
         group, _, what = key.partition("_")
         if what.startswith("normalized") or (n == 0 and what.startswith("dropped")):
             continue

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from jobs.context import JobContext
+from jobs.tracking import registry_stands
 from pipeline.corpus import kind_of
 from pipeline.errors import ConfigError
 
@@ -52,7 +53,7 @@ def _cores(job: JobContext) -> Finding:
     busy = compute.num_workers * compute.threads
     good = busy <= cores
     follows = (
-        f"{compute.num_workers} workers × {compute.threads} threads fit"
+        f"training workers × threads: {compute.num_workers} × {compute.threads}, which fit"
         if good
         else f"{busy} training threads share {cores} cores: set compute.num_workers={cores}"
     )
@@ -131,7 +132,8 @@ def _ray() -> Finding:
 def _mlflow(job: JobContext) -> Finding:
     uri = job.tracking_uri
     if not uri.startswith(("http://", "https://")):
-        return Finding("MLflow", uri, True, "a database, made when it is first needed")
+        follows = "it stands" if registry_stands(uri) else "made when it is first needed"
+        return Finding("MLflow", uri, True, follows)
     good, seen = _get(f"{uri.rstrip('/')}/health")
     follows = "answers" if good else f"{seen}: start it, or unset tracking.uri"
     return Finding("MLflow", uri, good, follows)

@@ -9,6 +9,7 @@ holds   scores are sacreBLEU's on raw text, and reproducible from the outputs
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -62,6 +63,7 @@ class ScoredTest:
     health: Health
     danda_effect: float
     skipped: bool
+    seconds: float
 
     def outputs(self) -> dict[str, list[Any]]:
         """The columns ``source``, ``reference``, ``hypothesis`` and ``score``."""
@@ -139,6 +141,7 @@ def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: st
     )
     artifact = artifacts.find(storage, spec)
     skipped = artifact is not None
+    started = time.monotonic()
     if artifact is None:
         artifact = _run(job, spec, version, corpus, files)
     data = json.loads(artifact.local(SCORES).read_bytes())
@@ -149,6 +152,7 @@ def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: st
         health=Health(**data["health"]),
         danda_effect=data["danda_effect"],
         skipped=skipped,
+        seconds=0.0 if skipped else time.monotonic() - started,
     )
 
 

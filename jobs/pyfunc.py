@@ -13,6 +13,7 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+from model.config import DecodeConfig
 from model.translator import Translator
 
 
@@ -26,23 +27,21 @@ class TranslatorModel(PythonModel):
     def predict(
         self,
         context: PythonModelContext,
-        model_input: Any,
+        model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> list[str]:
         """Translations of the sentences, in their order.
 
         Args:
             context: MLflow's.
-            model_input: a data frame whose first column holds sentences, or a list of them.
+            model_input: one column of sentences; MLflow makes it of a list, too.
             params: ``beam_size`` and ``length_penalty``, where they should differ from the
                 model's own.
         """
-        if isinstance(model_input, pd.DataFrame):
-            sentences = model_input.iloc[:, 0].astype(str).tolist()
-        else:
-            sentences = [str(sentence) for sentence in model_input]
+        sentences = model_input.iloc[:, 0].astype(str).tolist()
         changed = {key: value for key, value in (params or {}).items() if value}
-        decode = self._translator.config.decode.model_copy(update=changed)
+        settings = {**self._translator.config.decode.model_dump(), "n_best": 1, **changed}
+        decode = DecodeConfig.model_validate(settings)
         return [t.text for t in self._translator.translate(sentences, decode)]
 
 

@@ -95,7 +95,8 @@ class Registry:
         from jobs.versions import requirements
 
         signature = ModelSignature(
-            inputs=Schema([ColSpec("string", "english")]),
+            # Without a name a list of sentences will do, and a data frame whatever its column's name.
+            inputs=Schema([ColSpec("string")]),
             outputs=Schema([ColSpec("string")]),
             # 0 stands for the model's own setting: MLflow wants a default of the right type.
             params=ParamSchema(

@@ -24,7 +24,6 @@ from jobs.events import Event
 from jobs.fit import WEIGHTS, fit, read_summary, train_spec
 from jobs.registry import CHALLENGER, TRAINING_TAG, Version
 from jobs.versions import git_revision, package_versions
-from model.translator import TranslatorConfig, content_hash, save_folder
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact
 from pipeline.stages import StagePlan, StageResult
@@ -176,7 +175,8 @@ def _fit(job: JobContext, run: Any, data: Mapping[str, StageResult]) -> StageRes
     skipped = artifacts.find(job.storage, spec) is not None
     started = time.monotonic()
     if not skipped:
-        workers = f"{config.compute.num_workers} workers"
+        n = config.compute.num_workers
+        workers = f"{n} worker{'s' if n > 1 else ''}"
         console.stage_started("train", f"{artifacts.explain(job.storage, spec)}; {workers}")
 
     def on_event(event: Event) -> None:
@@ -204,6 +204,9 @@ def _fit(job: JobContext, run: Any, data: Mapping[str, StageResult]) -> StageRes
 def _register(
     job: JobContext, training: Artifact, data: Mapping[str, StageResult], run: Any
 ) -> Version:
+    # It imports torch, which `python -m jobs.train --help` must not wait for.
+    from model.translator import TranslatorConfig, content_hash, save_folder
+
     config = job.config
     tokenizer = data["tokenizer"].artifact
     with tempfile.TemporaryDirectory(prefix="anuvad-") as scratch:

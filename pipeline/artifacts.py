@@ -141,8 +141,12 @@ def read_part(storage: Storage, spec: ArtifactSpec, name: str) -> Part | None:
     path = f"{spec.path}/{PARTS}/{name}.json"
     if storage.size(path) is None:
         return None
-    data = json.loads(storage.read_bytes(path))
-    part = Part(tuple(FileEntry(**f) for f in data["files"]), data["counts"])
+    try:
+        data = json.loads(storage.read_bytes(path))
+        part = Part(tuple(FileEntry(**f) for f in data["files"]), data["counts"])
+    except (ValueError, KeyError, TypeError):
+        # A record that can't be read records nothing.
+        return None
     intact = all(storage.size(f"{spec.path}/{f.name}") == f.size for f in part.files)
     return part if intact else None
 
@@ -183,7 +187,7 @@ def load(storage: Storage, artifact_id: str) -> Artifact:
 
     Raises:
         ArtifactError: if it is not complete, its manifest can't be read, or a file of it is
-            missing or has another size.
+            missing or has another size; or if the manifest is another's, or of another format.
     """
     path = f"{ARTIFACTS}/{artifact_id}/{MANIFEST}"
     if storage.size(path) is None:
@@ -198,11 +202,20 @@ def load(storage: Storage, artifact_id: str) -> Artifact:
             f"{storage.uri_of(path)} is no manifest ({error}); "
             f"delete its folder and run the command again"
         ) from error
+    if (data.get("format_version"), artifact.id) != (FORMAT_VERSION, artifact_id):
+        raise ArtifactError(
+            f"{storage.uri_of(path)} must be of {artifact_id} in format {FORMAT_VERSION}, but is of "
+            f"{artifact.id} in format {data.get('format_version')}; delete its folder and run the "
+            f"command again"
+        )
     for file in files:
         size = storage.size(f"{artifact.path}/{file.name}")
         if size != file.size:
             seen = "is missing" if size is None else f"has {size}"
-            raise ArtifactError(f"{artifact.uri}/{file.name} must have {file.size} bytes, {seen}")
+            raise ArtifactError(
+                f"{artifact.uri}/{file.name} must have {file.size} bytes, but {seen}; delete its "
+                f"folder and run the command again"
+            )
     return artifact
 
 
@@ -227,7 +240,7 @@ def explain(storage: Storage, spec: ArtifactSpec) -> str:
         return "unchanged"
     if storage.exists(spec.path):
         return "was interrupted"
-    earlier = _manifests(storage, spec.stage)
+    earlier = _earlier(storage, spec.stage)
     if not earlier:
         return "never run"
     nearest = min(
@@ -236,8 +249,8 @@ def explain(storage: Storage, spec: ArtifactSpec) -> str:
     return "; ".join(nearest)
 
 
-def _differences(old: Mapping[str, Any], new: ArtifactSpec) -> list[str]:
-    before, after = _flat(old["settings"]), _flat(new.settings)
+def _differences(old: ArtifactSpec, new: ArtifactSpec) -> list[str]:
+    before, after = _flat(old.settings), _flat(new.settings)
     lines = [
         f"{key} {_short(before.get(key))} → {_short(after.get(key))}"
         for key in sorted(before.keys() | after.keys())
@@ -246,9 +259,9 @@ def _differences(old: Mapping[str, Any], new: ArtifactSpec) -> list[str]:
     lines += [
         f"reads a new {stage}"
         for stage, parent in new.parents.items()
-        if old["parents"].get(stage) != parent
+        if old.parents.get(stage) != parent
     ]
-    if old["code"] != new.code:
+    if old.code != new.code:
         lines.append("its code changed")
     return lines
 
@@ -268,14 +281,17 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _manifests(storage: Storage, stage: str) -> list[dict[str, Any]]:
+def _earlier(storage: Storage, stage: str) -> list[ArtifactSpec]:
     found = []
     for name in storage.list(ARTIFACTS):
         path = f"{ARTIFACTS}/{name}/{MANIFEST}"
         if name.rpartition("-")[0] == stage and storage.size(path) is not None:
             try:
-                found.append(json.loads(storage.read_bytes(path)))
-            except ValueError:
+                data = json.loads(storage.read_bytes(path))
+                found.append(
+                    ArtifactSpec(stage, data["settings"], data["code"], data["parents"])
+                )
+            except (ValueError, KeyError, TypeError):
                 # A damaged manifest can explain nothing; load() names it when it is needed.
                 continue
     return found
@@ -292,13 +308,22 @@ def code_fingerprint(*modules: str) -> str:
         for path in _sources(module):
             tree = ast.parse(path.read_bytes())
             for node in ast.walk(tree):
-                if isinstance(node, _HAS_DOCSTRING) and ast.get_docstring(node) is not None:
-                    node.body = node.body[1:] or [ast.Pass()]
+                if isinstance(node, _HAS_DOCSTRINGS):
+                    node.body = [s for s in node.body if not _is_docstring(s)] or [ast.Pass()]
             digest.update(ast.unparse(tree).encode())
     return digest.hexdigest()[:12]
 
 
-_HAS_DOCSTRING = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_HAS_DOCSTRINGS = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    # A string that stands by itself: a docstring, or one below the attribute that it describes.
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
 
 
 def _sources(module: str) -> list[Path]:

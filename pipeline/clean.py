@@ -84,9 +84,17 @@ def clean_rows(
         ``<split>_normalized_<rule>``.
 
     Raises:
-        CorpusError: if a side is null; it names the file and the row.
+        CorpusError: if a side is null or no UTF-8, or the rows can't be read; it names the file and
+            the row or rows.
     """
-    pairs = read_rows(path, piece.start, piece.stop)
+    try:
+        pairs = read_rows(path, piece.start, piece.stop)
+        pairs.validate(full=True)
+    except (OSError, pa.ArrowException) as error:
+        raise CorpusError(
+            f"rows {piece.start} to {piece.stop - 1} of {piece.file} must be whole parquet data in "
+            f"UTF-8, but: {error}"
+        ) from error
     english, hindi = pairs.field("en").to_pylist(), pairs.field("hi").to_pylist()
     filters = build_filters(config.filters)
     kept: list[tuple[int, str, str]] = []

@@ -63,6 +63,15 @@ class CorpusConfig(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _splits_differ(self) -> CorpusConfig:
+        if self.train_split == self.validation_split:
+            raise ValueError(
+                "corpus.train_split and corpus.validation_split must differ, "
+                f"but both are {self.train_split!r}"
+            )
+        return self
+
 
 @dataclass(frozen=True)
 class SourceFile:
@@ -112,7 +121,8 @@ def kind_of(config: CorpusConfig) -> SourceKind:
         if config.revision is None or not _COMMIT.fullmatch(config.revision):
             raise ConfigError(
                 f"corpus.revision must be a commit of 40 hex digits for the hub dataset {source}, "
-                f"not {config.revision!r}; its page lists them under Files, History"
+                f"not {config.revision!r}; its page lists them under Files, History (there is no "
+                f"folder of this name in {Path.cwd()})"
             )
         return "hub"
     raise ConfigError(
@@ -167,11 +177,17 @@ def generated_splits(config: CorpusConfig) -> dict[str, list[tuple[str, str]]]:
 
     The six pairs of a first lesson are there to be learnt by heart, so inline pairs are their own
     validation and test split.
+
+    Raises:
+        ConfigError: if more pairs are asked for than the phrasebook has.
     """
     if config.source == "inline":
         pairs = list(config.pairs)
         return {"train": pairs, "validation": pairs, "test": pairs}
-    splits = generate(config.phrasebook)
+    try:
+        splits = generate(config.phrasebook)
+    except ValueError as error:
+        raise ConfigError(f"corpus.phrasebook: {error}") from error
     return {name: [(p.english, p.hindi) for p in pairs] for name, pairs in splits.items()}
 
 

@@ -1,7 +1,7 @@
 """Files of a Hugging Face dataset, fetched in byte ranges and verified whole.
 
 reads   a hub dataset at a pinned revision, at ``HF_ENDPOINT``
-writes  parts ``train-00000-of-00001.parquet.00003`` and the whole files made of them
+writes  parts ``train-00000-of-00001.parquet.0-33554432`` and the whole files made of them
 holds   a file that is published has the size and the sha256 that the hub publishes
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import tenacity
 
-from pipeline.corpus import SourceFile
+from pipeline.corpus import SourceFile, split_of
 from pipeline.errors import CorpusError
 from pipeline.storage import sha256_of
 
@@ -29,21 +29,25 @@ class BytePart:
     """Bytes ``start`` to ``stop`` (exclusive) of a file: what one task fetches."""
 
     file: SourceFile
-    index: int
     start: int
     stop: int
 
     @property
     def name(self) -> str:
-        """Example: ``train-00000-of-00001.parquet.00003``."""
-        return f"{Path(self.file.name).name}.{self.index:05}"
+        """Example: ``train-00000-of-00001.parquet.0-33554432``.
+
+        It names the bytes, so that parts of an interrupted download with another ``part_bytes`` are
+        not taken for these.
+        """
+        return f"{Path(self.file.name).name}.{self.start}-{self.stop}"
 
 
 def hub_files(dataset: str, revision: str) -> list[SourceFile]:
     """The parquet files of a dataset with the sizes and hashes that the hub publishes.
 
     Raises:
-        CorpusError: if the hub can't be reached or has no such dataset, revision or files.
+        CorpusError: if the hub can't be reached or has no such dataset, revision or files, or a
+            file has no split in its name.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
@@ -65,7 +69,8 @@ def hub_files(dataset: str, revision: str) -> list[SourceFile]:
     except RepositoryNotFoundError as error:
         raise CorpusError(f"the hub has no dataset {dataset}, or not for this HF_TOKEN") from error
     except HfHubHTTPError as error:
-        raise CorpusError(f"the hub must list {dataset} at {revision}, but: {error}") from error
+        message = " ".join(str(error).split())
+        raise CorpusError(f"the hub must list {dataset} at {revision}, but: {message}") from error
     except Exception as error:
         if not _is_transport_error(error):
             raise
@@ -75,6 +80,8 @@ def hub_files(dataset: str, revision: str) -> list[SourceFile]:
         ) from error
     if not entries:
         raise CorpusError(f"{dataset} at {revision} must hold data/*.parquet, but holds none")
+    for entry in entries:
+        split_of(entry.path)
     return [
         SourceFile(
             name=f"data/{Path(entry.path).name}",
@@ -88,10 +95,9 @@ def hub_files(dataset: str, revision: str) -> list[SourceFile]:
 
 def parts_of(file: SourceFile, part_bytes: int) -> list[BytePart]:
     """The byte ranges that make up ``file``."""
-    starts = range(0, file.size, part_bytes)
     return [
-        BytePart(file, index, start, min(start + part_bytes, file.size))
-        for index, start in enumerate(starts)
+        BytePart(file, start, min(start + part_bytes, file.size))
+        for start in range(0, file.size, part_bytes)
     ]
 
 
@@ -107,7 +113,12 @@ def fetch_part(dataset: str, revision: str, part: BytePart, out: Path) -> None:
     from huggingface_hub.utils._headers import build_hf_headers
 
     url = hf_hub_url(dataset, part.file.location, repo_type="dataset", revision=revision)
-    headers = {**build_hf_headers(), "Range": f"bytes={part.start}-{part.stop - 1}"}
+    headers = {
+        **build_hf_headers(),
+        "Range": f"bytes={part.start}-{part.stop - 1}",
+        # The range is of the file, not of a compressed form of it.
+        "Accept-Encoding": "identity",
+    }
 
     def attempt() -> bytes:
         response = get_session().get(url, headers=headers, timeout=TIMEOUT_S, follow_redirects=True)

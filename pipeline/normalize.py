@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 import regex
 
 from pipeline.settings import Settings
 
 _SPACES = regex.compile(r"[\s\p{Z}\u2028\u2029\u0085\v\f]+")
-# Cc without the white space above, the bidi marks, the soft hyphen and the byte order mark.
+# Cc without the white space above, the bidi marks, the soft hyphen, the zero-width space, the word
+# joiner and the byte order mark.
 _INVISIBLE = regex.compile(
-    r"[\u00ad\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]|(?![\s\u0085])\p{Cc}"
+    r"[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
+    r"|(?![\s\u0085])\p{Cc}"
 )
 # A hair of space before the danda is a typist's habit; the reference sets write it glued.
 _SPACE_BEFORE_DANDA = regex.compile(r"(?<=\S) +(?=[।॥])")
@@ -39,20 +43,20 @@ def normalize(text: str, config: NormalizeConfig, counts: Counter[str]) -> str:
         config: the rules.
         counts: for each rule that changed the text, one is added to its name.
     """
-    for rule, after in (
-        ("nfc", unicodedata.normalize("NFC", text)),
-        ("invisible", None),
-        ("spaces", None),
-        ("danda", None),
-    ):
-        if rule == "invisible":
-            after = _INVISIBLE.sub("", text)
-        elif rule == "spaces":
-            after = _SPACES.sub(" ", text).strip(" ")
-        elif rule == "danda":
-            after = _SPACE_BEFORE_DANDA.sub("", text) if config.glue_danda else text
-        assert after is not None
+    for rule, apply in _RULES.items():
+        if rule == "danda" and not config.glue_danda:
+            continue
+        after = apply(text)
         if after != text:
             counts[rule] += 1
             text = after
     return text
+
+
+# In this order: what is invisible may stand between a letter and the nukta that NFC joins to it.
+_RULES: dict[str, Callable[[str], str]] = {
+    "invisible": partial(_INVISIBLE.sub, ""),
+    "nfc": partial(unicodedata.normalize, "NFC"),
+    "spaces": lambda text: _SPACES.sub(" ", text).strip(" "),
+    "danda": partial(_SPACE_BEFORE_DANDA.sub, ""),
+}

@@ -12,7 +12,7 @@ holds   a stage whose manifest stands is not run again; a stage that was interru
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -209,23 +209,31 @@ def _run_corpus(run: _Run) -> Artifact:
         parts = [_copy_file(run.storage, run.spec, file) for file in files]
     else:
         parts = run.parts([Task("generate", _generate, (run.storage, run.spec, config))])
-    for split in run.config.splits:
-        if not any(key == f"{split}_rows" for part in parts for key in part.counts):
-            splits = sorted({key.removesuffix("_rows") for p in parts for key in p.counts})
-            raise CorpusError(
-                f"the corpus {config.source} must have the splits "
-                f"{' and '.join(run.config.splits)}, but has {', '.join(splits)}"
-            )
+    _check_splits(run.config, {key.removesuffix("_rows") for p in parts for key in p.counts})
     return artifacts.commit(run.storage, run.spec, parts)
+
+
+def _check_splits(config: DataConfig, seen: Set[str]) -> None:
+    if not seen >= set(config.splits):
+        raise CorpusError(
+            f"the corpus {config.corpus.source} must have the splits "
+            f"{' and '.join(config.splits)}, but has {', '.join(sorted(seen))}; "
+            f"corpus.train_split and corpus.validation_split name them"
+        )
 
 
 def _download(run: _Run, dataset: str, revision: str) -> list[Part]:
     files = download.hub_files(dataset, revision)
+    _check_splits(run.config, {corpus.split_of(f.name) for f in files})
+    # A file that an interrupted run made whole is not fetched again.
+    missing = [
+        f for f in files if not artifacts.read_part(run.storage, run.spec, Path(f.name).name)
+    ]
     pieces = {f.name: download.parts_of(f, run.config.corpus.part_bytes) for f in files}
     fetches = [
         Task(piece.name, _fetch_part, (run.storage, run.spec, dataset, revision, piece))
-        for file_pieces in pieces.values()
-        for piece in file_pieces
+        for f in missing
+        for piece in pieces[f.name]
     ]
     run.parts(fetches, after=len(files))
     joins = [
@@ -278,7 +286,18 @@ def _run_tensorize(run: _Run) -> Artifact:
         for split in run.config.splits
         for shard in clean_shards(clean, split)
     ]
-    return artifacts.commit(run.storage, run.spec, run.parts(tasks))
+    parts = run.parts(tasks)
+    counts = artifacts.total_counts(parts)
+    for split in run.config.splits:
+        if not counts[f"{split}_pairs"]:
+            limits = run.config.tensorize
+            raise CorpusError(
+                f"at least one pair of {split} must have at most {limits.max_source_tokens} source "
+                f"and {limits.max_target_tokens} target tokens, but all "
+                f"{counts[f'{split}_dropped_too_many_tokens']:,} have more; raise "
+                f"tensorize.max_source_tokens and max_target_tokens"
+            )
+    return artifacts.commit(run.storage, run.spec, parts)
 
 
 _RUN: dict[str, Callable[[_Run], Artifact]] = {

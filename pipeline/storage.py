@@ -32,6 +32,7 @@ _CANNOT_WRITE = {
     errno.EPERM,
     errno.EROFS,
     errno.ENOTDIR,
+    errno.EISDIR,
     errno.EEXIST,
 }
 
@@ -152,13 +153,16 @@ class Storage:
                 f"{os.strerror(error.errno)}"
             ) from error
         finally:
-            scratch.unlink(missing_ok=True)
+            # Where its folder could not be made there is nothing to remove, and it must not mask why.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                scratch.unlink()
 
     def local(self, path: str) -> Path:
         """A local file with the content of ``path``: itself on a local disk, a cached copy else.
 
-        The copy lies in ``~/.cache/anuvad`` (``ANUVAD_CACHE`` names another folder). Files of a
-        finished artifact never change, so a copy of the right size is taken as it is.
+        The copy lies in ``~/.cache/anuvad`` (``ANUVAD_CACHE`` names another folder); one with the
+        size and the time of the original is taken as it is. A size alone would not do: a damaged
+        byte range that was fetched anew has the size of the one before.
 
         Raises:
             ArtifactError: if there is no such file.
@@ -168,12 +172,12 @@ class Storage:
             if not local.is_file():
                 raise ArtifactError(f"no file at {local}")
             return local
-        size = self.size(path)
-        if size is None:
+        info = self._filesystem.get_file_info(self._full(path))
+        if info.type != pafs.FileType.File:
             raise ArtifactError(f"no file at {self.uri_of(path)}")
         cache = Path(os.environ.get("ANUVAD_CACHE", "~/.cache/anuvad")).expanduser()
         local = cache / hashlib.sha256(self.uri.encode()).hexdigest()[:16] / path
-        if not local.is_file() or local.stat().st_size != size:
+        if not _is_copy(local, info):
             local.parent.mkdir(parents=True, exist_ok=True)
             scratch = local.parent / f".{local.name}.{uuid.uuid4().hex}"
             with (
@@ -181,6 +185,8 @@ class Storage:
                 scratch.open("wb") as sink,
             ):
                 shutil.copyfileobj(source, sink, _CHUNK_BYTES)
+            if info.mtime_ns is not None:
+                os.utime(scratch, ns=(info.mtime_ns, info.mtime_ns))
             scratch.replace(local)
         return local
 
@@ -194,6 +200,13 @@ class Storage:
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
+
+
+def _is_copy(local: Path, original: pafs.FileInfo) -> bool:
+    if not local.is_file():
+        return False
+    seen = local.stat()
+    return seen.st_size == original.size and original.mtime_ns in (None, seen.st_mtime_ns)
 
 
 def sha256_of(path: Path) -> str:

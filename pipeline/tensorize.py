@@ -29,10 +29,10 @@ class TensorizeConfig(Settings):
     """What becomes token arrays."""
 
     max_source_tokens: int = Field(
-        128, ge=1, description="a training pair with a longer source is left out and counted"
+        128, ge=1, description="a pair with a longer source is left out and counted"
     )
     max_target_tokens: int = Field(
-        128, ge=1, description="a training pair with a longer target is left out and counted"
+        128, ge=1, description="a pair with a longer target is left out and counted"
     )
 
 

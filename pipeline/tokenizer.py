@@ -76,12 +76,16 @@ class Tokenizer:
         return int(self._processor.GetPieceSize())
 
     def encode(self, sentences: Sequence[str]) -> list[list[int]]:
-        """Ids of each sentence, without special ids."""
+        """Ids of each sentence, without special ids.
+
+        ``<s>`` and the like in the text are text. A ``▁`` (U+2581) is how SentencePiece writes a
+        space, and comes back as one.
+        """
         ids: list[list[int]] = self._processor.Encode(list(sentences), num_threads=1)
         return ids
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
-        """Text of each sequence of ids; special ids leave no trace."""
+        """Text of each sequence of ids; padding, begin and end leave no trace, unknown is ``⁇``."""
         texts: list[str] = self._processor.Decode([list(map(int, row)) for row in ids])
         return texts
 
@@ -119,6 +123,8 @@ def train_tokenizer(
         "bos_id": BOS_ID,
         "eos_id": EOS_ID,
         "pad_piece": "<pad>",
+        # Its own limit of 4,192 bytes would leave longer sentences out without a word.
+        "max_sentence_length": max(len(sentence.encode()) for sentence in sample),
         # One thread: the order of float additions decides ties, and the file must be the same.
         "num_threads": 1,
         "minloglevel": 2,
@@ -151,6 +157,11 @@ def _sample(sentences: Iterable[str], limit: int, seed: int) -> list[str]:
 
 
 def _explain(message: str, config: TokenizerConfig, sentences: int, language: str) -> str:
+    if "!sentences_.empty()" in message:
+        return (
+            f"training the {language} tokenizer needs at least one sentence with text, but none of "
+            f"the {sentences:,} clean ones has any that SentencePiece takes"
+        )
     too_high = re.search(r"value <= (\d+)", message)
     if too_high:
         return (

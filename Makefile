@@ -1,0 +1,55 @@
+# Two commands do everything, set-up included: `make run` and `make test`.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+CONFIG ?= configs/phrasebook.yaml
+
+# Two cores are the smallest machine that this is made for; two thread pools of two would fight.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "anuvad needs Python 3.11 or newer; make PYTHON=... names one"; exit 1; }
+	@echo "installing into $(VENV): some minutes and 2.1 GB the first time"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.PHONY: install
+install: $(READY) ## create .venv and install everything
+
+.PHONY: run
+run: $(READY) ## corpus to champion: anuvad retrain configs/phrasebook.yaml
+	@$(BIN)/anuvad retrain $(CONFIG)
+
+.PHONY: test
+test: $(READY) ## all tests that need no special rights, in minutes
+	@$(BIN)/python -m pytest -q -m "not slow and not cluster"
+
+.PHONY: test-all
+test-all: $(READY) ## the slow ones too: faults, several nodes, real data
+	@$(BIN)/python -m pytest -q
+
+.PHONY: check
+check: $(READY) ## format, lint, types and fast tests, warnings as errors
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -m "not integration and not slow and not cluster and not realdata"
+
+.PHONY: format
+format: $(READY) ## mend format and lint
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: clean
+clean: ## remove .venv and caches; data and models stay
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
