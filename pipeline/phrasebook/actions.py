@@ -31,7 +31,7 @@ _CHILD_SAFE = {
     "drink": "milk water tea coffee juice lassi soup",
     "make": "tea coffee bread picture toy lassi soup cake",
     "buy": "shirt sari watch bag umbrella ticket flower toy vegetable chair pen ring soap",
-    "taste": "dal sweet juice soup honey cheese mango",
+    "taste": "dal sweet juice soup honey cheese mango butter",
     "wash": "shirt plate glass cup bag carrot spoon bottle",
     "clean": "room window table floor mirror cupboard house chair",
     "open": "door window box shop bag bottle cupboard lock",
@@ -41,11 +41,12 @@ _CHILD_SAFE = {
     "horse camel",
     "listen to": "song story poem music radio programme",
     "sing": "song",
-    "bring": "fruit milk chair medicine newspaper umbrella ball bucket water salt",
+    "ask": "question",
+    "bring": "ice fruit milk chair medicine newspaper umbrella ball bucket water salt",
     "send": "letter parcel picture gift",
     "look for": "key pen umbrella watch ball notebook hat ticket",
     "break": "glass plate window toy pot cup",
-    "cut": "apple onion potato papaya cake tomato paper",
+    "cut": "apple onion potato papaya cake tomato paper lemon wood",
     "wear": "shirt sari coat hat sweater ring",
     "start": "work lesson game",
     "finish": "work lesson book essay food",
@@ -54,7 +55,7 @@ _CHILD_SAFE = {
     "choose": "book gift shirt picture song flower toy",
     "count": "coin chair plate book",
     "throw": "ball stone",
-    "pick up": "box bag stone chair basket parcel",
+    "pick up": "box bag stone chair basket parcel leaf",
     "hide": "gift key letter coin",
     "light": "lamp candle",
     "fill": "glass bucket bottle pot",
@@ -72,7 +73,7 @@ _ADULT_ONLY = {
     "paint": "wall door room chair boat",
     "grow": "vegetable wheat rice flower",
     "sew": "shirt coat",
-    "buy": "car house motorcycle medicine rice oil",
+    "buy": "car house motorcycle medicine rice oil lemon butter wood",
 }
 # A bare noun with these is the usual thing to say; an article would not be.
 _NO_ARTICLE_A = {"start", "finish", "clean"}
@@ -146,7 +147,7 @@ _NOT_OWNED = frozenset(
     listed(
         "river mountain fort temple lake bridge road match film programme music "
         "fish bus tree stone newspaper magazine game song bird elephant peacock "
-        "monkey camel lion salt water soap floor wheat fruit honey cheese oil "
+        "monkey camel lion salt water soap floor wheat fruit honey cheese oil ice wood leaf butter "
         "cake sweet samosa biscuit juice lassi soup"
     )
 )
@@ -236,6 +237,10 @@ MOVING = (
     *going("dance", ("school", "hotel", "park", "garden"), "in"),
     *going("stay", (*CITIES, "home", "hotel", "village", "hospital"), "in"),
     *going("run", ("park", "garden", "field"), "in"),
+    *(
+        Action(action.verb, tail=action.tail, head=f"{action.head} की", words=action.words)
+        for action in going("travel", CITIES, "to")
+    ),
     *doing("sleep", ("", ""), ("on the floor", "फ़र्श पर"), ("on the bed", "पलंग पर")),
     *doing("swim", ("", ""), ("in the river", "नदी में"), ("in the lake", "झील में")),
     *doing("bathe", ("", ""), ("in the river", "नदी में"), ("in cold water", "ठंडे पानी से")),

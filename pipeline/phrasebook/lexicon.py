@@ -163,8 +163,6 @@ def _adjective(
     superlative = comparative[:-2] + "est" if comparative else f"most {word}"
     if word == "good":
         superlative = "best"
-    if word == "bad":
-        superlative = "worst"
     return Adjective(word, translation, comparative or f"more {word}", superlative, inflecting)
 
 
@@ -174,7 +172,6 @@ ADJECTIVES = {
         _adjective("big", "बड़ा", "bigger"),
         _adjective("small", "छोटा", "smaller"),
         _adjective("good", "अच्छा", "better"),
-        _adjective("bad", "बुरा", "worse"),
         _adjective("new", "नया", "newer"),
         _adjective("old", "पुराना", "older"),
         _adjective("cheap", "सस्ता", "cheaper"),
@@ -235,7 +232,6 @@ ADJECTIVES = {
         _adjective("brave", "बहादुर", "braver"),
         _adjective("rich", "अमीर", "richer"),
         _adjective("poor", "ग़रीब", "poorer"),
-        _adjective("young", "जवान", "younger"),
         _adjective("quiet", "शांत", "quieter"),
     )
 }
@@ -371,19 +367,14 @@ _THINGS = _nouns(
     ("lake", "झील", "f", ("deep", "big", "small", "beautiful", "clean")),
     ("fort", "क़िला", "m", ("old", "big", "famous", "beautiful")),
     ("temple", "मंदिर", "m", ("old", "new", "big", "famous", "beautiful")),
-    ("school", "स्कूल", "m", ("new", "old", "good", "famous", "big")),
     ("city", "शहर", "m", ("big", "old", "beautiful", "famous", "clean")),
     ("village", "गाँव", "m", ("small", "old", "beautiful", "quiet", "clean")),
     ("garden", "बगीचा", "m", ("beautiful", "big", "small", "green")),
     ("hospital", "अस्पताल", "m", ("new", "old", "big", "good", "clean")),
-    ("office", "दफ़्तर", "m", ("new", "big", "small", "clean")),
-    ("market", "बाज़ार", "m", ("big", "old", "new", "famous", "cheap")),
-    ("name", "नाम", "m", ("good", "beautiful", "long")),
     ("blanket", "कंबल", "m", ("red", "new", "old", "thick")),
     ("mirror", "आईना", "m", ("big", "small", "new", "clean")),
     ("exam", "परीक्षा", "f", _STUDY),
     ("job", "नौकरी", "f", ("good", "new", "important", "easy")),
-    ("holiday", "छुट्टी", "f", ("long",)),
     ("language", "भाषा", "f", ("beautiful", "easy", "difficult", "old")),
 )  # fmt: skip
 
@@ -414,7 +405,6 @@ _MASSES = _masses(
     ("paper", "काग़ज़", "m", ("white", "thick", "thin", "old")),
     ("wood", "लकड़ी", "f", ("dry", "wet", "strong", "heavy")),
     ("soap", "साबुन", "m", ("new", "cheap", "good")),
-    ("cloth", "कपड़ा", "m", ("white", "cheap", "red", "thin")),
     ("ice", "बर्फ़", "f", ("cold", "clean")),
 )  # fmt: skip
 
@@ -634,10 +624,9 @@ VERBS = {
         Verb("sew", "सिल"),
         Verb("earn", "कमा"),
         Verb("save", "बचा"),
-        Verb("ask", "पूछ", link="से"),
+        Verb("ask", "पूछ"),
         Verb("show", "दिखा"),
         Verb("give", "दे"),
-        Verb("take", "ले"),
         Verb("put", "रख"),
         Verb("understand", "समझ", unfolding=False),
         Verb("call", "बुला", link="को"),
@@ -675,7 +664,6 @@ VERBS = {
         Verb("cry", "रो", ergative=False),
         Verb("bathe", "नहा", ergative=False),
         Verb("get", "उठ", ergative=False, particle="up", unfolding=False),
-        Verb("fall", "गिर", ergative=False),
         Verb("leave", "निकल", ergative=False),
         Verb("travel", "कर", nominal="यात्रा", nominal_gender="f"),
         Verb("fly", "उड़", ergative=False),

@@ -86,7 +86,19 @@ SOME_PEOPLE = (
 )
 OTHERS = tuple(who for who in SOME_PEOPLE if who.person == 3 and who.english != "you")
 
-_BEASTS = ("dog", "cat", "cow", "horse", "goat", "elephant", "monkey", "camel", "buffalo", "lion")
+_BEASTS = (
+    "dog",
+    "cat",
+    "cow",
+    "horse",
+    "goat",
+    "elephant",
+    "monkey",
+    "camel",
+    "buffalo",
+    "lion",
+    "mouse",
+)
 
 
 def _animals(nouns: tuple[str, ...]) -> tuple[Phrase, ...]:

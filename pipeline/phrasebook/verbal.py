@@ -19,6 +19,7 @@ from pipeline.phrasebook.lexicon import (
     VERBS,
     Noun,
     Time,
+    listed,
 )
 from pipeline.phrasebook.phrases import Phrase, Thing
 
@@ -55,25 +56,9 @@ _MODAL = frozenset(
 )
 # One does these once to a thing, so that as a habit they go with things in general.
 _ONCE_EACH = frozenset(
-    {
-        "eat",
-        "drink",
-        "cook",
-        "make",
-        "buy",
-        "sell",
-        "order",
-        "taste",
-        "write",
-        "cut",
-        "break",
-        "send",
-        "plant",
-        "grow",
-        "sew",
-        "bring",
-        "see",
-    }
+    listed(
+        "eat drink cook make buy sell order taste write cut break send plant grow sew bring see ask"
+    )
 )
 _NOT_HABITS = frozenset(
     {"choose", "stop", "forgive", "recognize", "hide", "throw", "pick", "look", "start", "finish"}

@@ -10,7 +10,7 @@ Draws come from a seeded stream per construction: the same settings give the sam
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pydantic import Field
 
@@ -36,7 +36,7 @@ class PhrasebookConfig(Settings):
     """
 
     seed: int = Field(default=1, ge=0, description="draws the sentences and what is held out")
-    train_pairs: int = Field(default=30_000, ge=100, description="pairs to train on")
+    train_pairs: int = Field(default=30_000, ge=500, description="pairs to train on")
     validation_pairs: int = Field(default=500, ge=1, description="pairs to validate on")
     test_pairs: int = Field(default=1_000, ge=1, description="pairs to test on")
     hard_pairs: int = Field(
@@ -106,7 +106,7 @@ def _shares(total: int, weights: dict[str, float], limits: dict[str, int]) -> di
     return shares
 
 
-def _held_out(pools: dict[str, Sequence[Pair]], rng: random.Random) -> frozenset[Combination]:
+def _held_out(pools: Mapping[str, Sequence[Pair]], rng: random.Random) -> frozenset[Combination]:
     """Choose words for each construction that it will not be trained with."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for name, pool in pools.items():
@@ -147,7 +147,8 @@ def split(constructions: Sequence[Construction], config: PhrasebookConfig) -> di
     streams = {item.name: _Stream(item, config.seed) for item in constructions}
     weights = {name: _weight(stream) for name, stream in streams.items()}
     shares = _shares(config.train_pairs, weights, limits)
-    held_out = _held_out({name: streams[name].peek(shares[name]) for name in streams}, rng)
+    seen = {name: stream.peek(max(shares[name], _LOOK)) for name, stream in streams.items()}
+    held_out = _held_out(seen, rng)
 
     used_english: set[str] = set()
     hard_pool: dict[str, list[Pair]] = defaultdict(list)
