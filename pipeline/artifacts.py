@@ -191,7 +191,9 @@ def load(storage: Storage, artifact_id: str) -> Artifact:
     """
     path = f"{ARTIFACTS}/{artifact_id}/{MANIFEST}"
     if storage.size(path) is None:
-        raise ArtifactError(f"{storage.uri_of(path)} must stand, but does not")
+        raise ArtifactError(
+            f"{storage.uri_of(path)} must stand, but does not; run the command that makes it"
+        )
     try:
         data = json.loads(storage.read_bytes(path))
         spec = ArtifactSpec(data["stage"], data["settings"], data["code"], data["parents"])
@@ -204,9 +206,9 @@ def load(storage: Storage, artifact_id: str) -> Artifact:
         ) from error
     if (data.get("format_version"), artifact.id) != (FORMAT_VERSION, artifact_id):
         raise ArtifactError(
-            f"{storage.uri_of(path)} must be of {artifact_id} in format {FORMAT_VERSION}, but is of "
-            f"{artifact.id} in format {data.get('format_version')}; delete its folder and run the "
-            f"command again"
+            f"{storage.uri_of(path)} must be of {artifact_id} in format {FORMAT_VERSION}, "
+            f"but is of {artifact.id} in format {data.get('format_version')}; "
+            f"delete its folder and run the command again"
         )
     for file in files:
         size = storage.size(f"{artifact.path}/{file.name}")
@@ -288,9 +290,7 @@ def _earlier(storage: Storage, stage: str) -> list[ArtifactSpec]:
         if name.rpartition("-")[0] == stage and storage.size(path) is not None:
             try:
                 data = json.loads(storage.read_bytes(path))
-                found.append(
-                    ArtifactSpec(stage, data["settings"], data["code"], data["parents"])
-                )
+                found.append(ArtifactSpec(stage, data["settings"], data["code"], data["parents"]))
             except (ValueError, KeyError, TypeError):
                 # A damaged manifest can explain nothing; load() names it when it is needed.
                 continue

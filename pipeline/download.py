@@ -22,6 +22,7 @@ from pipeline.storage import sha256_of
 TIMEOUT_S = 60.0
 ATTEMPTS = 6
 _RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
+_FORBIDDEN_STATUS = {401, 403}
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,10 @@ def fetch_part(dataset: str, revision: str, part: BytePart, out: Path) -> None:
         if response.status_code in _RETRIED_STATUS:
             raise _TryAgainError(f"HTTP {response.status_code}", _retry_after(response))
         if response.status_code != 206:
+            hint = "; accept its terms on the hub and set HF_TOKEN"
             raise CorpusError(
                 f"{url} must answer a byte range with HTTP 206, not {response.status_code}"
+                f"{hint if response.status_code in _FORBIDDEN_STATUS else ''}"
             )
         body = bytes(response.content)
         if len(body) != part.stop - part.start:
@@ -177,7 +180,7 @@ class _TryAgainError(Exception):
         self.retry_after_s = retry_after_s
 
 
-_backoff = tenacity.wait_exponential_jitter(initial=0.5, max=30.0)
+_backoff = tenacity.wait_exponential(multiplier=0.5, max=30.0) + tenacity.wait_random(0.0, 1.0)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

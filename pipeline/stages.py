@@ -157,14 +157,15 @@ def prepare(
     done: dict[str, Artifact] = {}
     runner: Runner | None = None
     for name, spec in specs(config).items():
-        started = time.monotonic()
         artifact = artifacts.find(storage, spec)
-        skipped = artifact is not None
+        skipped, seconds = artifact is not None, 0.0
         if artifact is None:
-            reporter.stage_started(name, artifacts.explain(storage, spec))
+            # Connecting to Ray takes seconds, which are not this stage's.
             runner = runner or get_runner()
+            started = time.monotonic()
+            reporter.stage_started(name, artifacts.explain(storage, spec))
             artifact = _RUN[name](_Run(config, storage, spec, done, runner, reporter))
-        seconds = 0.0 if skipped else time.monotonic() - started
+            seconds = time.monotonic() - started
         done[name] = artifact
         results[name] = StageResult(name, artifact, skipped, seconds)
         reporter.stage_ended(results[name])
@@ -258,13 +259,19 @@ def _run_clean(run: _Run) -> Artifact:
     parts = run.parts(tasks)
     counts = artifacts.total_counts(parts)
     for split in run.config.splits:
-        if not counts.get(f"{split}_kept"):
+        if not counts.get(f"{split}_visited"):
+            raise CorpusError(
+                f"the split {split} of the corpus {run.config.corpus.source} must have at least "
+                f"one pair, but is empty"
+            )
+        if not counts[f"{split}_kept"]:
             prefix = f"{split}_dropped_"
             reasons = {k.removeprefix(prefix): n for k, n in counts.items() if k.startswith(prefix)}
             listed = ", ".join(f"{n:,} {reason}" for reason, n in sorted(reasons.items()))
             raise CorpusError(
                 f"cleaning must keep at least one pair of {split}, but of "
-                f"{counts.get(f'{split}_visited', 0):,} it dropped all: {listed or 'it is empty'}"
+                f"{counts[f'{split}_visited']:,} it dropped all: {listed}; they lie in "
+                f"{run.storage.uri_of(run.spec.path)}/{split}-*.rejects.parquet"
             )
     return artifacts.commit(run.storage, run.spec, parts)
 

@@ -2,9 +2,9 @@
 
 reads   a URI: a path, ``file:///…`` or ``s3://bucket/prefix``
 writes  files below it, each one whole or not at all
-holds   a reader never sees half a file: what is written lies beside its place until it is complete
+holds   a reader never sees half a file: what is written lies beside its place until complete
 
-Paths inside a storage are relative, with forward slashes: ``artifacts/clean-…/train-00000.parquet``.
+Paths inside a storage are relative, with forward slashes: ``artifacts/clean-…/manifest.json``.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Storage:
                 f"{os.strerror(error.errno)}"
             ) from error
         finally:
-            # Where its folder could not be made there is nothing to remove, and it must not mask why.
+            # Where its folder could not be made nothing has to go, and that must not mask why.
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 scratch.unlink()
 

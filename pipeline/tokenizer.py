@@ -86,7 +86,9 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """Text of each sequence of ids; padding, begin and end leave no trace, unknown is ``⁇``."""
-        texts: list[str] = self._processor.Decode([list(map(int, row)) for row in ids])
+        rows = [list(map(int, row)) for row in ids]
+        # SentencePiece takes an empty list for one sequence, and answers one text.
+        texts: list[str] = self._processor.Decode(rows) if rows else []
         return texts
 
 
@@ -124,7 +126,7 @@ def train_tokenizer(
         "eos_id": EOS_ID,
         "pad_piece": "<pad>",
         # Its own limit of 4,192 bytes would leave longer sentences out without a word.
-        "max_sentence_length": max(len(sentence.encode()) for sentence in sample),
+        "max_sentence_length": 1 << 30,
         # One thread: the order of float additions decides ties, and the file must be the same.
         "num_threads": 1,
         "minloglevel": 2,

@@ -39,7 +39,7 @@ _CHILD_SAFE = {
     "watch": "film match programme",
     "see": "picture river mountain fort temple lake bridge elephant peacock monkey lion bird "
     "horse camel",
-    "listen to": "song story poem music radio programme",
+    "listen to": "song story poem music programme",
     "sing": "song",
     "ask": "question",
     "bring": "ice fruit milk chair medicine newspaper umbrella ball bucket water salt",
@@ -47,7 +47,7 @@ _CHILD_SAFE = {
     "look for": "key pen umbrella watch ball notebook hat ticket",
     "break": "glass plate window toy pot cup",
     "cut": "apple onion potato papaya cake tomato paper lemon wood",
-    "wear": "shirt sari coat hat sweater ring",
+    "wear": "shirt coat hat sweater ring",
     "start": "work lesson game",
     "finish": "work lesson book essay food",
     "memorize": "poem lesson story song",
@@ -67,7 +67,7 @@ _ADULT_ONLY = {
     "cook": "rice dal vegetable food fish potato",
     "sell": "flower vegetable toy milk fruit bicycle sari fish",
     "order": "tea coffee food book medicine juice",
-    "repair": "watch bicycle fan radio phone road car camera",
+    "repair": "watch bicycle fan radio phone car camera",
     "drive": "car bus truck taxi",
     "ride": "motorcycle",
     "paint": "wall door room chair boat",
@@ -75,10 +75,22 @@ _ADULT_ONLY = {
     "sew": "shirt coat",
     "buy": "car house motorcycle medicine rice oil lemon butter wood",
 }
-# A bare noun with these is the usual thing to say; an article would not be.
-_NO_ARTICLE_A = {"start", "finish", "clean"}
 _NOT_ONES_OWN = {"taste", "see", "buy", "order"}
-_CERTAIN = {"start", "finish", "clean", "count"}
+_CERTAIN = {"start", "finish", "clean", "count", "open", "close"}
+_ONE_AT_A_TIME = {"wear", "ride", "drive", "use"}
+# What one does not do to a thing of that quality.
+_SENSELESS = {
+    "wash": {"clean"},
+    "clean": {"clean"},
+    "buy": {"clean"},
+    "paint": {"clean"},
+    "write": {"old"},
+    "make": {"old", "dry"},
+    "cook": {"hot", "cold"},
+    "plant": {"old", "big"},
+    "grow": {"cheap"},
+    "sew": {"old", "dirty"},
+}
 _OWN_IN_PLURAL = {
     "book",
     "letter",
@@ -102,12 +114,11 @@ _OWN_IN_PLURAL = {
 _ANIMATE = {"elephant", "peacock", "monkey", "lion", "bird", "horse", "camel"}
 
 
-def _described(noun: Noun, *, definite: bool, own: bool, indefinite: bool) -> Iterable[Thing]:
+def _described(noun: Noun, *, definite: bool, own: bool) -> Iterable[Thing]:
     adjectives = [ADJECTIVES[word] for word in noun.adjectives]
     if noun.mass:
         yield Thing(noun)
-        if indefinite:
-            yield Thing(noun, "some")
+        yield Thing(noun, "some")
         if definite:
             yield Thing(noun, "the")
         if own:
@@ -115,17 +126,16 @@ def _described(noun: Noun, *, definite: bool, own: bool, indefinite: bool) -> It
         for adjective in adjectives[:3]:
             yield Thing(noun, adjective=adjective)
         return
-    if indefinite:
-        yield Thing(noun, "a")
-        yield Thing(noun, many=True)
-        yield Thing(noun, "many", many=True)
-        # The count differs from noun to noun, so that all small numbers are learned.
-        count = 2 + sum(map(ord, noun.english)) % 9
-        yield Thing(noun, many=True, count=count)
-        for adjective in adjectives[:4]:
-            yield Thing(noun, "a", adjective=adjective)
-        for adjective in adjectives[:3]:
-            yield Thing(noun, many=True, adjective=adjective)
+    yield Thing(noun, "a")
+    yield Thing(noun, many=True)
+    yield Thing(noun, "many", many=True)
+    # The count differs from noun to noun, so that all small numbers are learned.
+    count = 2 + sum(map(ord, noun.english)) % 9
+    yield Thing(noun, many=True, count=count)
+    for adjective in adjectives[:4]:
+        yield Thing(noun, "a", adjective=adjective)
+    for adjective in adjectives[:3]:
+        yield Thing(noun, many=True, adjective=adjective)
     if definite:
         yield Thing(noun, "the")
         yield Thing(noun, "this")
@@ -148,7 +158,7 @@ _NOT_OWNED = frozenset(
         "river mountain fort temple lake bridge road match film programme music "
         "fish bus tree stone newspaper magazine game song bird elephant peacock "
         "monkey camel lion salt water soap floor wheat fruit honey cheese oil ice wood leaf butter "
-        "cake sweet samosa biscuit juice lassi soup"
+        "cake sweet samosa biscuit juice lassi soup potato onion tomato lemon vegetable"
     )
 )
 
@@ -163,10 +173,11 @@ def _actions(table: dict[str, str]) -> tuple[Action, ...]:
                     NOUNS[word],
                     definite=word not in _ANIMATE,
                     own=word not in _NOT_OWNED and verb not in _NOT_ONES_OWN,
-                    indefinite=verb not in _NO_ARTICLE_A,
                 )
                 if verb not in _CERTAIN or thing.determiner in {"the", "this", "that", "own"}
                 if thing.many or verb != "count"
+                if not (verb in _ONE_AT_A_TIME and thing.many and (thing.determiner or thing.count))
+                if not (thing.adjective and thing.adjective.english in _SENSELESS.get(verb, ()))
             )
     return tuple(made)
 
@@ -179,6 +190,7 @@ EVERYDAY = (
     *_actions(_CHILD_SAFE),
     *_plain("play", *(Thing(game) for game in GAMES.values())),
     *_plain("learn", *(Thing(subject) for subject in SUBJECTS_OF_STUDY.values())),
+    *_plain("listen to", Thing(NOUNS["radio"], "the")),
     *_plain("wash", Thing(HAND, "own", True), Thing(FOOT, "own", True)),
     *_plain("wash", Thing(CLOTHES, "the", True), Thing(CLOTHES, "own", True)),
     *_plain("buy", Thing(CLOTHES, "", True, adjective=ADJECTIVES["new"])),
@@ -190,6 +202,7 @@ GROWN_UP = (
     *_plain("teach", *(Thing(subject) for subject in SUBJECTS_OF_STUDY.values())),
     *_plain("earn", Thing(MONEY, "", True)),
 )
+WOMENS = _actions({"wear": "sari"})
 SPEAKING = _plain("speak", *(Thing(SUBJECTS_OF_STUDY[word]) for word in LANGUAGES))
 
 
@@ -288,7 +301,7 @@ OF_ANIMALS = (
 )
 OF_BIRDS = (
     *doing("fly", ("", ""), ("in the garden", "बगीचे में"), ("fast", "तेज़")),
-    *doing("sit", ("on the tree", "पेड़ पर"), ("on the wall", "दीवार पर")),
+    *doing("sit", ("in the tree", "पेड़ पर"), ("on the wall", "दीवार पर")),
     *_plain("eat", Thing(NOUNS["fruit"], many=True), Thing(NOUNS["fruit"], "the", True)),
 )
 
@@ -403,7 +416,7 @@ def giving(recipients: Iterable[Thing | Phrase]) -> tuple[Action, ...]:
             things = (
                 Thing(noun, "a"),
                 Thing(noun, "the"),
-                Thing(noun, "own"),
+                *((Thing(noun, "own"),) if word not in _NOT_OWNED else ()),
                 Thing(noun, "this"),
                 Thing(noun, many=True, count=2 + len(word) % 4),
                 *(Thing(noun, "a", adjective=ADJECTIVES[word]) for word in noun.adjectives[:2]),

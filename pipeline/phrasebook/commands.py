@@ -188,7 +188,19 @@ def constructions() -> Iterable[Construction]:
     yield Construction("request, not", discouraged, ((denied,),))
     yield Construction("command to give", told, ((giving,),))
     yield Construction("request to give", requested, ((giving,),))
-    yield Construction("called", called, ((_CALLED, (*simple, *personal[:100])),))
+    for_anybody = tuple(doing for doing in simple if doing not in actions.GROWN_UP)
+    own_kin = tuple(
+        doing
+        for doing in personal[:100]
+        if isinstance(doing.object, Thing)
+        and doing.object.determiner == "own"
+        and doing.object.noun.english not in {"son", "daughter"}
+    )
+    yield Construction(
+        "called",
+        called,
+        ((_CALLED[:3], (*for_anybody, *own_kin)), (_CALLED[3:], (*simple, *personal[:100]))),
+    )
     honoured = tuple(who for who in people.NAMED if who.plural)
     yield Construction(
         "called politely", called_politely, ((honoured, (*simple, *personal[:100], *giving)),)

@@ -53,4 +53,9 @@ OUT = (
     *actions.going("return", ("home",), "to"),
 )
 GAMES_PLAYED = tuple(Action(VERBS["play"], Thing(game)) for game in GAMES.values())
+OUTDOOR_GAMES = tuple(
+    Action(VERBS["play"], Thing(game))
+    for name, game in GAMES.items()
+    if name not in {"cards", "carrom"}
+)
 DOINGS = (*AT_HOME, *OUT, *GAMES_PLAYED)

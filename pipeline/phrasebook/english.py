@@ -80,7 +80,7 @@ _IRREGULAR_VERBS = {
     "wear": ("wore", "worn"),
     "write": ("wrote", "written"),
 }
-_DOUBLING = frozenset({"stop", "get", "put", "cut", "sit", "run", "swim", "plan", "chop"})
+_DOUBLING = frozenset({"stop", "get", "put", "cut", "sit", "run", "swim", "plan", "chop", "travel"})
 _SILENT_H = ("hour", "honest")
 _CONSONANT_SOUND = ("uni", "use", "one", "euro")
 

@@ -31,7 +31,7 @@ from pipeline.phrasebook.lexicon import (
 from pipeline.phrasebook.phrases import Phrase, Thing, render
 
 _YOUNG_AGES = tuple(range(5, 21))
-_MIDDLE_AGES = (20, 30, 40, 50)
+_MIDDLE_AGES = (30, 40, 50)
 _OLD_AGES = (60, 70, 80, 90)
 
 
@@ -273,7 +273,7 @@ def constructions() -> Iterable[Construction]:
             (by_age["old"], _OLD_AGES),
             (
                 tuple(person for person in by_age["young"] if person in people.NAMED),
-                _MIDDLE_AGES[1:],
+                _MIDDLE_AGES,
             ),
         ),
     )
@@ -366,8 +366,9 @@ def constructions() -> Iterable[Construction]:
         departing,
         tuple((vehicles, (*cities, PLACES["village"]), *hour, (True, False)) for hour in hours),
     )
+    bus_stops = tuple(place for place in stops if place.name not in {"field", "garden"})
     yield Construction(
         "bus number",
         bus_number,
-        ((_BUSES, stops, (Tense.PRESENT, Tense.FUTURE, Tense.PROGRESSIVE)),),
+        ((_BUSES, bus_stops, (Tense.PRESENT, Tense.FUTURE, Tense.PROGRESSIVE)),),
     )

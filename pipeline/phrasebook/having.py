@@ -245,7 +245,12 @@ def constructions() -> Iterable[Construction]:
             ),
         )
     needed = (
-        *owned,
+        *(
+            thing
+            for noun in HAD_NOUNS
+            for thing in counted(noun)
+            if not (thing.adjective and thing.adjective.english == "old")
+        ),
         *(
             thing
             for word in listed("milk water tea food medicine salt sugar paper soap rice")
@@ -264,6 +269,7 @@ def constructions() -> Iterable[Construction]:
         thing
         for word in listed("letter parcel gift ticket book job key phone picture watch bicycle")
         for thing in (*counted(NOUNS[word]), Thing(NOUNS[word], "the"))
+        if not thing.many or word in {"letter", "parcel", "gift", "ticket", "book", "picture"}
     )
     yield Construction(
         "getting",
@@ -275,4 +281,4 @@ def constructions() -> Iterable[Construction]:
     )
 
 
-_HAD_LIKED = ("book", "shirt", "sari", "watch", "car", "house", "room", "bicycle", "umbrella")
+_HAD_LIKED = ("book", "shirt", "watch", "car", "house", "room", "bicycle", "umbrella")

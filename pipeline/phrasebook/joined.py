@@ -14,6 +14,7 @@ from pipeline.phrasebook.doings import (
     DOINGS,
     GAMES_PLAYED,
     OUT,
+    OUTDOOR_GAMES,
     SAME_FRAME,
     done_to,
 )
@@ -274,7 +275,7 @@ def constructions() -> Iterable[Construction]:
     yield Construction(
         "if it rains",
         if_it_rains,
-        ((some, (*OUT, *GAMES_PLAYED), (True,)), (some, AT_HOME[:14], (False,))),
+        ((some, (*OUT, *OUTDOOR_GAMES), (True,)), (some, AT_HOME[:14], (False,))),
     )
     activities = (*AT_HOME[:-2], *GAMES_PLAYED)
     yield Construction(

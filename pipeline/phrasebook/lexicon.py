@@ -651,7 +651,7 @@ VERBS = {
         Verb("reach", "पहुँच", ergative=False, unfolding=False),
         Verb("return", "लौट", ergative=False),
         Verb("live", "रह", ergative=False, state=True),
-        Verb("stay", "रुक", ergative=False),
+        Verb("stay", "रुक", ergative=False, unfolding=False),
         Verb("work", "कर", nominal="काम", nominal_gender="m"),
         Verb("rest", "कर", nominal="आराम", nominal_gender="m"),
         Verb("sleep", "सो", ergative=False),

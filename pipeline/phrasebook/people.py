@@ -74,6 +74,7 @@ YOUNG = (
 )
 GROWN_UP = (*I_AND_OTHERS, *NAMED, *RELATIVES, *ADULTS)
 EVERYONE = (*GROWN_UP, *YOUNG)
+WOMEN = tuple(who for who in EVERYONE if who.gender == "f")
 
 # Fewer, for constructions in which people are not the point.
 SOME_PEOPLE = (

@@ -56,15 +56,22 @@ _MODAL = frozenset(
 )
 # One does these once to a thing, so that as a habit they go with things in general.
 _ONCE_EACH = frozenset(
-    listed(
-        "eat drink cook make buy sell order taste write cut break send plant grow sew bring see ask"
-    )
+    listed("eat drink cook make buy sell order taste write cut break send plant grow sew bring ask")
 )
 _NOT_HABITS = frozenset(
-    {"choose", "stop", "forgive", "recognize", "hide", "throw", "pick", "look", "start", "finish"}
+    listed("choose stop forgive recognize hide throw pick look start finish see understand")
 )
 _NOT_AT_WILL = frozenset({"cry", "laugh", "fight", "recognize", "break", "understand", "reach"})
-_NOT_STARTED = frozenset({"go", "come", "return", "stay", "reach"})
+_NOT_STARTED = frozenset(listed("go come return reach travel start finish stop meet bring order"))
+# To see somebody is देखना when it happens; what one wants or will do is to meet: मिलना.
+_NOT_TO_SEE_PEOPLE = _MODAL - {Tense.CAN} | {Tense.FUTURE}
+# These take a moment, and nobody dates them by the week.
+_BRIEF = frozenset(
+    listed(
+        "eat drink taste cook wash clean open close fill pick throw break cut count light hide "
+        "look ask wear use sit laugh cry get sleep rest bathe stroll run"
+    )
+)
 
 
 def _is_habit(doing: Action) -> bool:
@@ -77,6 +84,9 @@ def _is_habit(doing: Action) -> bool:
     if doing.recipient:
         return thing.determiner == "a" and not thing.adjective
     if doing.verb.english in _ONCE_EACH:
+        several = thing.count is not None or thing.determiner == "many"
+        if several and doing.verb.english not in {"eat", "write", "ask"}:
+            return False
         return thing.determiner in {"", "a", "some", "many"} and (thing.many or not thing.adjective)
     if thing.count is not None:
         return False
@@ -94,7 +104,31 @@ def _possible(tense: Tense, doings: Iterable[Action]) -> tuple[Action, ...]:
         and not (tense in _HABITUAL and not _is_habit(doing))
         and not (tense in _MODAL and doing.verb.english in _NOT_AT_WILL)
         and not (tense is Tense.STARTED_TO and doing.verb.english in _NOT_STARTED)
+        and not (tense is Tense.FUTURE and doing.verb.english in {"cry", "laugh"})
+        and not (tense in _NOT_TO_SEE_PEOPLE and doing.verb.english == "see" and doing.link)
     )
+
+
+def _fits(doing: Action, time: Time | None) -> bool:
+    if time is None:
+        return True
+    if doing.verb.state:  # one lives somewhere for long
+        return time.english in {"next month", "next year"}
+    return doing.verb.english not in _BRIEF or not time.english.startswith(("last ", "next "))
+
+
+def _timed(
+    blocks: Iterable[tuple[Sequence[object], Sequence[Action]]], times: Sequence[Time | None]
+) -> tuple[Block, ...]:
+    """The blocks with times, divided so that every action has the times that fit it."""
+    made: list[Block] = []
+    for who, doings in blocks:
+        divided: dict[tuple[Time | None, ...], list[Action]] = {}
+        for doing in doings:
+            fitting = tuple(time for time in times if _fits(doing, time))
+            divided.setdefault(fitting, []).append(doing)
+        made.extend((who, tuple(part), fitting) for fitting, part in divided.items())
+    return tuple(made)
 
 
 def _unlike_the_past(doings: Sequence[Action]) -> tuple[Action, ...]:
@@ -165,6 +199,7 @@ def _families(tense: Tense) -> dict[str, tuple[tuple[tuple[Phrase, ...], tuple[A
         "things": (
             (people.EVERYONE, _possible(tense, actions.EVERYDAY)),
             (people.GROWN_UP, _possible(tense, actions.GROWN_UP)),
+            (people.WOMEN, _possible(tense, actions.WOMENS)),
         ),
         "motion": (
             (people.EVERYONE, _possible(tense, actions.MOVING)),
@@ -186,21 +221,15 @@ def _declaratives() -> Iterable[Construction]:
             if family == "gifts" and len(times) < 4:
                 continue
             timed = times if family != "gifts" else times[:3]
-            timed_blocks: tuple[Block, ...] = tuple((*block, timed) for block in blocks)
+            timed_blocks = _timed(blocks, timed)
             if tense is Tense.PRESENT:
                 # "I read the book" is the past; the present needs a time to be told from it.
-                timed_blocks = tuple(
-                    part
-                    for who, doings in blocks
-                    for part in (
-                        (who, _unlike_the_past(doings), timed[:1]),
-                        (who, doings, timed[1:]),
-                    )
-                )
+                unlike = tuple((who, _unlike_the_past(doings)) for who, doings in blocks)
+                timed_blocks = (*_timed(unlike, timed[:1]), *_timed(blocks, timed[1:]))
             yield Construction(f"{tense.value}, {family}", _said(tense), timed_blocks)
             if negatable and family != "gifts":
-                untimed = tuple((who, _deniable(doings), times[:2]) for who, doings in blocks)
-                yield Construction(f"{tense.value}, {family}, not", _said(tense, True), untimed)
+                denied = _timed(((who, _deniable(doings)) for who, doings in blocks), times[:2])
+                yield Construction(f"{tense.value}, {family}, not", _said(tense, True), denied)
 
 
 # --- habits and states ----------------------------------------------------------------------------
@@ -290,10 +319,10 @@ _ASKED_ABOUT_ONESELF = frozenset({Tense.CAN, Tense.HAVE_TO, Tense.SHOULD})
 
 def _animals() -> Iterable[Construction]:
     for tense, times in (
-        (Tense.PRESENT, HABITUAL_TIMES[:6]),
+        (Tense.PRESENT, (*HABITUAL_TIMES[:2], *HABITUAL_TIMES[3:6])),
         (Tense.PROGRESSIVE, (None, *PRESENT_TIMES)),
         (Tense.PAST_PROGRESSIVE, (None, *CONTINUING_PAST_TIMES[:3])),
-        (Tense.PAST, (None, *PAST_TIMES[:2])),
+        (Tense.PAST, (None, PAST_TIMES[0], PAST_TIMES[5])),
         (Tense.CAN, (None,)),
     ):
         blocks = (
@@ -311,21 +340,18 @@ def _questions() -> Iterable[Construction]:
         for family, blocks in _families(tense).items():
             if family == "gifts":
                 continue
-            asked: tuple[Block, ...] = tuple(
+            asked = tuple(
                 (
                     tuple(
                         who
-                        for who in block[0]
-                        if tense in _ASKED_ABOUT_ONESELF
-                        or not isinstance(who, Phrase)
-                        or who.english != "I"
+                        for who in subjects
+                        if tense in _ASKED_ABOUT_ONESELF or who.english != "I"
                     ),
-                    block[1],
-                    times,
+                    doings,
                 )
-                for block in blocks
+                for subjects, doings in blocks
             )
-            yield Construction(f"{tense.value}, {family}?", _asked(tense), asked)
+            yield Construction(f"{tense.value}, {family}?", _asked(tense), _timed(asked, times))
 
 
 # --- wh-questions ---------------------------------------------------------------------------------
@@ -481,7 +507,12 @@ def _wh_questions() -> Iterable[Construction]:
         "what?",
         asking_what,
         (
-            (askable, _WHAT_VERBS, (Tense.PRESENT,), (None, *HABITUAL_TIMES[:2])),
+            (
+                askable,
+                tuple(verb for verb in _WHAT_VERBS if VERBS[verb].english not in _NOT_HABITS),
+                (Tense.PRESENT,),
+                (None, *HABITUAL_TIMES[:2]),
+            ),
             (askable, _WHAT_VERBS, (Tense.PAST,), (None, *PAST_TIMES[:2])),
             (askable, _WHAT_VERBS, (Tense.FUTURE,), (None, *FUTURE_TIMES[:2])),
             (
@@ -502,8 +533,8 @@ def _wh_questions() -> Iterable[Construction]:
         "who?",
         asking_who,
         (
-            (plain, (Tense.PAST,), (None, *PAST_TIMES[:2])),
-            (plain, (Tense.FUTURE,), (None, *FUTURE_TIMES[:2])),
+            (plain, (Tense.PAST,), (None, *PAST_TIMES[:1])),
+            (plain, (Tense.FUTURE,), (None, *FUTURE_TIMES[:1])),
             (plain, (Tense.PROGRESSIVE,), (None,)),
         ),
     )

@@ -1,0 +1,199 @@
+"""A slice of a corpus file becomes a clean shard, rejects with reasons, and counts that add up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pairs import TRAIN
+
+from pipeline import corpus
+from pipeline.clean import CLEAN_SCHEMA, REJECTS_SCHEMA, CleanConfig, Slice, clean_rows, slices_of
+from pipeline.corpus import SCHEMA
+from pipeline.errors import CorpusError
+from pipeline.filters import FilterConfig
+
+NOISY = (
+    ("The fort is old.", "\u0958िला पुराना है ।"),
+    ("", "खाली"),
+    ("GNOME", "GNOME"),
+    ("He went.", "वह गया।"),
+    ("Two\u2028lines", "दो\u2028पंक्तियाँ"),
+    ("\u200e", "नमस्ते"),
+)
+
+
+class Cleaned:
+    """What cleaning came to: the tables that were written, and the counts."""
+
+    def __init__(self, folder: Path, piece: Slice, config: CleanConfig) -> None:
+        out, rejects = folder / "clean.parquet", folder / "rejects.parquet"
+        self.counts = clean_rows(folder / "corpus.parquet", piece, config, out, rejects)
+        self.bytes = out.read_bytes()
+        self.table = pq.read_table(out)
+        self.rejects = pq.read_table(rejects) if rejects.exists() else None
+
+
+def clean(
+    folder: Path,
+    pairs: tuple[tuple[str, str], ...],
+    config: CleanConfig = CleanConfig(),  # noqa: B008
+    start: int = 0,
+    stop: int | None = None,
+) -> Cleaned:
+    """Clean rows ``start`` to ``stop`` of a corpus of these pairs."""
+    corpus.write_pairs(pairs, folder / "corpus.parquet")
+    stop = len(pairs) if stop is None else stop
+    return Cleaned(folder, Slice("train", "train-0", "data/corpus", start, stop), config)
+
+
+def test_kept_pairs_are_normalised_and_keep_their_row_and_order(tmp_path: Path) -> None:
+    made = clean(tmp_path, NOISY)
+    assert made.table.schema == CLEAN_SCHEMA
+    assert made.table.to_pylist() == [
+        {"row": 0, "en": "The fort is old.", "hi": "क\u093cिला पुराना है।"},
+        {"row": 3, "en": "He went.", "hi": "वह गया।"},
+        {"row": 4, "en": "Two lines", "hi": "दो पंक्तियाँ"},
+    ]
+
+
+def test_rejects_are_kept_with_their_rows_and_reasons(tmp_path: Path) -> None:
+    made = clean(tmp_path, NOISY)
+    assert made.rejects is not None
+    assert made.rejects.schema == REJECTS_SCHEMA
+    assert made.rejects.to_pylist() == [
+        {"row": 1, "en": "", "hi": "खाली", "reason": "empty"},
+        {"row": 2, "en": "GNOME", "hi": "GNOME", "reason": "identical"},
+        {"row": 5, "en": "", "hi": "नमस्ते", "reason": "empty"},
+    ]
+
+
+def test_counts_name_the_split_the_reasons_and_the_rules(tmp_path: Path) -> None:
+    assert clean(tmp_path, NOISY).counts == {
+        "train_visited": 6,
+        "train_kept": 3,
+        "train_dropped_empty": 2,
+        "train_dropped_identical": 1,
+        "train_normalized_nfc": 1,
+        "train_normalized_danda": 1,
+        "train_normalized_spaces": 2,
+        "train_normalized_invisible": 1,
+    }
+
+
+@pytest.mark.parametrize("max_words", [1, 3, 200])
+def test_visited_is_kept_and_dropped_together(tmp_path: Path, max_words: int) -> None:
+    made = clean(tmp_path, NOISY, CleanConfig(filters=FilterConfig(max_words=max_words)))
+    dropped = sum(n for key, n in made.counts.items() if key.startswith("train_dropped_"))
+    assert made.counts["train_visited"] == made.counts["train_kept"] + dropped == 6
+    assert len(made.table) == made.counts["train_kept"]
+
+
+def test_only_the_rows_of_the_slice_are_cleaned(tmp_path: Path) -> None:
+    made = clean(tmp_path, TRAIN, start=3, stop=7)
+    assert made.table.column("row").to_pylist() == [3, 4, 5, 6]
+    assert made.table.column("en").to_pylist() == [english for english, _ in TRAIN[3:7]]
+
+
+def test_without_rejects_there_is_no_rejects_file(tmp_path: Path) -> None:
+    assert clean(tmp_path, TRAIN).rejects is None
+
+
+def test_a_shard_of_which_nothing_stays_is_an_empty_table(tmp_path: Path) -> None:
+    made = clean(tmp_path, (("", ""), ("", "")))
+    assert made.table.schema == CLEAN_SCHEMA
+    assert len(made.table) == 0
+    assert made.counts == {"train_visited": 2, "train_kept": 0, "train_dropped_empty": 2}
+
+
+def test_cleaning_twice_writes_the_same_bytes(tmp_path: Path) -> None:
+    assert clean(tmp_path, NOISY).bytes == clean(tmp_path, NOISY).bytes
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085", "\v", "\n", "\r\n"])
+def test_a_line_separator_in_a_sentence_leaves_one_pair_one_pair(
+    tmp_path: Path, separator: str
+) -> None:
+    made = clean(tmp_path, ((f"one{separator}two", f"एक{separator}दो"), ("three", "तीन")))
+    assert made.table.to_pylist() == [
+        {"row": 0, "en": "one two", "hi": "एक दो"},
+        {"row": 1, "en": "three", "hi": "तीन"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "missing"), [({"en": None, "hi": "घर"}, "English"), ({"en": "a", "hi": None}, "Hindi")]
+)
+def test_a_null_side_is_refused_naming_file_and_row(
+    tmp_path: Path, row: dict[str, str | None], missing: str
+) -> None:
+    rows = [{"en": "house", "hi": "घर"}] * 5 + [row]
+    pq.write_table(pa.table({"translation": rows}, schema=SCHEMA), tmp_path / "corpus.parquet")
+    piece = Slice("train", "train-0", "data/train-00000-of-00001.parquet", 3, 6)
+    with pytest.raises(
+        CorpusError,
+        match=rf"row 5 of data/train-00000-of-00001\.parquet has no {missing}",
+    ):
+        Cleaned(tmp_path, piece, CleanConfig())
+
+
+def test_a_null_pair_is_refused_naming_file_and_row(tmp_path: Path) -> None:
+    rows = [{"en": "house", "hi": "घर"}, None]
+    pq.write_table(pa.table({"translation": rows}, schema=SCHEMA), tmp_path / "corpus.parquet")
+    with pytest.raises(CorpusError, match="row 1 of data/x has no English"):
+        Cleaned(tmp_path, Slice("train", "train-0", "data/x", 0, 2), CleanConfig())
+
+
+def test_bytes_that_are_no_utf8_are_refused_naming_file_and_rows(tmp_path: Path) -> None:
+    english = pa.array([b"house", b"caf\xe9"], pa.binary()).view(pa.string())
+    pairs = pa.StructArray.from_arrays([english, pa.array(["घर", "चाय"])], ["en", "hi"])
+    pq.write_table(pa.table({"translation": pairs}, schema=SCHEMA), tmp_path / "corpus.parquet")
+    with pytest.raises(CorpusError, match=r"rows 0 to 1 of data/x must be .* in UTF-8, but: "):
+        Cleaned(tmp_path, Slice("train", "train-0", "data/x", 0, 2), CleanConfig())
+
+
+def test_a_damaged_page_is_refused_naming_file_and_rows(tmp_path: Path) -> None:
+    file = tmp_path / "corpus.parquet"
+    pairs = [(f"house {i * 7919}", f"घर {i * 7919}") for i in range(500)]
+    corpus.write_pairs(pairs, file)
+    damaged = bytearray(file.read_bytes())
+    damaged[200:400] = bytes(200)
+    file.write_bytes(damaged)
+    with pytest.raises(CorpusError, match="rows 0 to 499 of data/x must be whole parquet data"):
+        Cleaned(tmp_path, Slice("train", "train-0", "data/x", 0, 500), CleanConfig())
+
+
+def test_slices_are_numbered_through_all_files_of_a_split() -> None:
+    assert slices_of("train", {"data/a": 5, "data/b": 0, "data/c": 2}, 2) == [
+        Slice("train", "train-00000-of-00004", "data/a", 0, 2),
+        Slice("train", "train-00001-of-00004", "data/a", 2, 4),
+        Slice("train", "train-00002-of-00004", "data/a", 4, 5),
+        Slice("train", "train-00003-of-00004", "data/c", 0, 2),
+    ]
+
+
+def test_no_rows_are_no_slices() -> None:
+    assert slices_of("train", {"data/a": 0}, 2) == []
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), st.integers(0, 40), min_size=1), st.integers(1, 15))
+def test_slices_cover_each_row_once_in_order(rows: dict[str, int], shard_rows: int) -> None:
+    pieces = slices_of("train", rows, shard_rows)
+    seen = [(p.file, row) for p in pieces for row in range(p.start, p.stop)]
+    assert seen == [(file, row) for file, count in rows.items() for row in range(count)]
+    assert all(0 < p.stop - p.start <= shard_rows for p in pieces)
+    assert sorted(p.name for p in pieces) == [p.name for p in pieces]
+
+
+@pytest.mark.realdata
+def test_cleaning_real_pairs_accounts_for_each(real_data: Path, tmp_path: Path) -> None:
+    source = real_data / "data" / "train-00000-of-00001.parquet"
+    (tmp_path / "corpus.parquet").symlink_to(source)
+    made = Cleaned(tmp_path, Slice("train", "train-0", "data/x", 0, 3000), CleanConfig())
+    rejects = 0 if made.rejects is None else len(made.rejects)
+    assert len(made.table) + rejects == 3000
+    assert made.counts["train_kept"] > 2000
