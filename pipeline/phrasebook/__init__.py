@@ -7,7 +7,7 @@ daily life.
     My father does not drink tea.        मेरे पिताजी चाय नहीं पीते।
     How many mangoes did you buy?        आपने कितने आम ख़रीदे?
 
-It offers 35,001,990 sentence pairs: the sum of the constructions' sizes. Among 750,000 of them,
+It offers 34,833,299 sentence pairs: the sum of the constructions' sizes. Among 667,000 of them,
 all of every small construction and a sample of every large one, no English sentence came twice. A
 corpus draws a few ten thousand by its seed.
 

@@ -125,9 +125,11 @@ _PLACE_SUBJECTS = {
 
 
 def clock(hour: int, part: tuple[str, str] | None) -> Sentence:
-    """It is five o'clock → पाँच बजे हैं; one o'clock is singular: एक बजा है."""
+    """It is five o'clock → पाँच बजे हैं; one o'clock is singular: रात का एक बजा है."""
     verb = "बजा है" if hour == 1 else "बजे हैं"
     when_english, when_hindi = (f" {part[0]}", f"{part[1]} ") if part else ("", "")
+    if hour == 1:
+        when_hindi = when_hindi.replace("के ", "का ")
     return say(
         Clause(
             f"it is {english.NUMBER_WORDS[hour]} o'clock{when_english}",

@@ -249,7 +249,7 @@ def constructions() -> Iterable[Construction]:
             thing
             for noun in HAD_NOUNS
             for thing in counted(noun)
-            if not (thing.adjective and thing.adjective.english == "old")
+            if not (thing.adjective and thing.adjective.english in {"old", "long"})
         ),
         *(
             thing

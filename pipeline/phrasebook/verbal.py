@@ -59,17 +59,22 @@ _ONCE_EACH = frozenset(
     listed("eat drink cook make buy sell order taste write cut break send plant grow sew bring ask")
 )
 _NOT_HABITS = frozenset(
-    listed("choose stop forgive recognize hide throw pick look start finish see understand")
+    listed(
+        "choose stop forgive recognize hide throw pick look start finish see understand "
+        "break cry laugh"
+    )
 )
 _NOT_AT_WILL = frozenset({"cry", "laugh", "fight", "recognize", "break", "understand", "reach"})
-_NOT_STARTED = frozenset(listed("go come return reach travel start finish stop meet bring order"))
+_NOT_STARTED = frozenset(
+    listed("go come return reach travel start finish stop meet bring order buy")
+)
 # To see somebody is देखना when it happens; what one wants or will do is to meet: मिलना.
 _NOT_TO_SEE_PEOPLE = _MODAL - {Tense.CAN} | {Tense.FUTURE}
 # These take a moment, and nobody dates them by the week.
 _BRIEF = frozenset(
     listed(
         "eat drink taste cook wash clean open close fill pick throw break cut count light hide "
-        "look ask wear use sit laugh cry get sleep rest bathe stroll run"
+        "look ask wear use sit laugh cry get sleep rest bathe stroll run wait wake stop"
     )
 )
 

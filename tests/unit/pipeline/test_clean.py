@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pairs import TRAIN
 
+from pairs import TRAIN
 from pipeline import corpus
 from pipeline.clean import CLEAN_SCHEMA, REJECTS_SCHEMA, CleanConfig, Slice, clean_rows, slices_of
 from pipeline.corpus import SCHEMA

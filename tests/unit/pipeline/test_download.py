@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from local_hub import DATASET, REVISION, Answer, LocalHub
 
+from local_hub import DATASET, REVISION, Answer, LocalHub
 from pipeline import artifacts, corpus, download, stages
 from pipeline.artifacts import ArtifactSpec, Part
 from pipeline.corpus import SourceFile

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pairs import TRAIN, VALIDATION
 
+from pairs import TRAIN, VALIDATION
 from pipeline.normalize import NormalizeConfig, normalize
 
 ZWNJ, ZWJ = "\u200c", "\u200d"

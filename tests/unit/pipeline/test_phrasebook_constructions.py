@@ -181,6 +181,7 @@ SENTENCES = [
     (figures.distance(PLACES["fort"], PLACES["airport"], 2), "The fort is two kilometres from the airport.", "क़िला हवाई अड्डे से दो किलोमीटर दूर है।"),
     (figures.distance(PLACES["school"], PLACES["bank"], 1), "The school is one kilometre from the bank.", "स्कूल बैंक से एक किलोमीटर दूर है।"),
     (figures.clock(1, None), "It is one o'clock.", "एक बजा है।"),
+    (figures.clock(1, ("at night", "रात के")), "It is one o'clock at night.", "रात का एक बजा है।"),
     (figures.clock(5, ("in the evening", "शाम के")), "It is five o'clock in the evening.", "शाम के पाँच बजे हैं।"),
     (figures.weekday("Monday", ("yesterday", "कल", "was", "था"), "affirmed"), "Yesterday was Monday.", "कल सोमवार था।"),
     (figures.weekday("Friday", ("today", "आज", "is", "है"), "denied"), "Today is not Friday.", "आज शुक्रवार नहीं है।"),
@@ -244,3 +245,54 @@ SENTENCES = [
 @pytest.mark.parametrize(("made", "english", "hindi"), SENTENCES)
 def test_a_sentence_is_said(made, english, hindi):
     assert (made.english, made.hindi) == (english, hindi)
+
+
+def possible(tense, family):
+    blocks = verbal._families(tense)[family]
+    return [(who, doing) for people, doings in blocks for who in people for doing in doings]
+
+
+@pytest.mark.parametrize(
+    ("tense", "family", "verb", "noun", "who"),
+    [
+        (Tense.PROGRESSIVE, "motion", "stay", None, None),  # not रुक रहा है
+        (Tense.WANT_TO, "people", "see", None, None),  # that is मिलना
+        (Tense.FUTURE, "people", "see", None, None),
+        (Tense.STARTED_TO, "things", "finish", None, None),
+        (Tense.STARTED_TO, "people", "stop", None, None),
+        (Tense.PRESENT, "things", "understand", None, None),
+        (Tense.PAST, "things", "wear", "sari", RAM),
+    ],
+)
+def test_what_nobody_says_is_not_made(tense, family, verb, noun, who):
+    for subject, doing in possible(tense, family):
+        said = doing.object.noun.english if noun else None
+        assert (doing.verb.english, said, who and subject) != (verb, noun, who)
+
+
+@pytest.mark.parametrize(
+    ("verb", "noun", "adjective"),
+    [("clean", "mirror", "clean"), ("write", "poem", "old"), ("wash", "glass", "clean")],
+)
+def test_a_thing_is_not_made_what_it_already_is(verb, noun, adjective):
+    assert not [
+        doing
+        for doing in actions.EVERYDAY
+        if isinstance(doing.object, Thing)
+        and (doing.verb.english, doing.object.noun.english) == (verb, noun)
+        and doing.object.adjective is ADJECTIVES[adjective]
+    ]
+
+
+def test_a_moment_is_not_dated_by_the_year_nor_a_home_by_the_day():
+    cut, live = done_to("cut", "apple"), actions.going("live", ("Delhi",), "in")[0]
+    times = (None, Time("tomorrow", "कल"), Time("next year", "अगले साल"))
+    timed = {
+        doings[0].verb.english: fitting
+        for _, doings, fitting in verbal._timed([((), (cut, live))], times)
+    }
+    assert timed == {"cut": times[:2], "live": times[::2]}
+
+
+def test_birds_sit_in_trees():
+    assert any(doing.tail == "in the tree" and doing.head == "पेड़ पर" for doing in actions.OF_BIRDS)

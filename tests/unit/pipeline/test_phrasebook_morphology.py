@@ -189,3 +189,4 @@ def test_english_forms_are_spelt_right():
         "stopped", "cried", "wrote", "closed", "played",
     ]  # fmt: skip
     assert english.participle("write") == "written"
+    assert (english.past("travel"), english.gerund("travel")) == ("travelled", "travelling")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from pairs import TRAIN, VALIDATION
 
+from pairs import TRAIN, VALIDATION
 from pipeline import artifacts, corpus
 from pipeline.artifacts import Part
 from pipeline.clean import CleanConfig

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pairs import TRAIN
 
+from pairs import TRAIN
 from pipeline.clean import CLEAN_SCHEMA
 from pipeline.errors import ArtifactError
 from pipeline.tensorize import TensorizeConfig, TokenArrays, tensorize_shard

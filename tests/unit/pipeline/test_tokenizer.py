@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import sentencepiece
-from pairs import TRAIN, VALIDATION
 from pydantic import ValidationError
 
+from pairs import TRAIN, VALIDATION
 from pipeline.errors import ArtifactError, CorpusError
 from pipeline.tokenizer import (
     BOS_ID,
