@@ -1,8 +1,8 @@
 """Which pairs form which update: a pure function of the lengths, the seed and the epoch.
 
-An update is a fixed number of micro-batches, whatever the number of workers; rank r of W takes
-every W-th of them. So every worker knows the update's token count, takes as many steps as the
-others, and W workers train what one would.
+An update is a fixed number of micro-batches, whatever the number of workers (the last of an epoch
+has what is left); rank r of W takes every W-th of them. So every worker knows the update's token
+count, takes as many steps as the others, and W workers train what one would.
 
 Padding is kept small by length: pairs of a window of shards are sorted by target length in coarse
 buckets and by source length within a bucket, up and down in turn, so that neighbours are alike
@@ -76,8 +76,8 @@ class Update:
     def of_rank(self, rank: int, world_size: int) -> list[tuple[int, MicroBatch, float]]:
         """What one rank computes: ``(index in the update, micro-batch, weight)``.
 
-        Every rank gets as many. Where the update runs out, a rank repeats its first micro-batch
-        with weight 0: it adds nothing, and the ranks stay in step.
+        Every rank gets as many. Where the update runs out, a rank repeats the update's first
+        micro-batch with weight 0: it adds nothing, and the ranks stay in step.
         """
         rounds = -(-len(self.micro_batches) // world_size)
         share = []
@@ -105,8 +105,9 @@ def plan_epoch(
     """
     rng = np.random.default_rng((settings.seed, epoch))
     shards = rng.permutation(len(source_lengths))
-    waiting: list[list[MicroBatch]] = []
-    groups_an_update = max(1, settings.micro_batches // min(_NEIGHBOURS, settings.micro_batches))
+    waiting: list[MicroBatch] = []
+    spare: list[MicroBatch] = []
+    groups_an_update = max(1, settings.micro_batches // _NEIGHBOURS)
     neighbours = settings.micro_batches // groups_an_update
     for start in range(0, len(shards), settings.window_shards):
         window = shards[start : start + settings.window_shards]
@@ -117,13 +118,19 @@ def plan_epoch(
             settings.batch_tokens,
             rng,
         )
+        # A group that is not full would shift all after it between updates: it waits for the end.
+        start_of_spare = neighbours * int(rng.integers(len(cut) // neighbours + 1))
+        few = slice(start_of_spare, start_of_spare + len(cut) % neighbours)
+        spare += cut[few]
+        del cut[few]
         groups = [cut[i : i + neighbours] for i in range(0, len(cut), neighbours)]
-        waiting += [groups[i] for i in rng.permutation(len(groups))]
-        while len(waiting) >= groups_an_update:
-            taken, waiting = waiting[:groups_an_update], waiting[groups_an_update:]
-            yield Update(tuple(m for group in taken for m in group))
-    if waiting:
-        yield Update(tuple(m for group in waiting for m in group))
+        waiting += [m for i in rng.permutation(len(groups)) for m in groups[i]]
+        while len(waiting) >= settings.micro_batches:
+            yield Update(tuple(waiting[: settings.micro_batches]))
+            del waiting[: settings.micro_batches]
+    waiting += spare
+    for start in range(0, len(waiting), settings.micro_batches):
+        yield Update(tuple(waiting[start : start + settings.micro_batches]))
 
 
 def micro_batches(

@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,14 @@ class CheckpointFolder:
         self.identity = dict(identity)
 
     def save(self, update: int, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint of ``update``; it counts once its manifest stands."""
+        """Write the checkpoint of ``update``; it counts once its manifest stands.
+
+        Those of this update and of later ones are deleted first: a training that comes here had to
+        pass over them, as they were damaged.
+        """
+        for other in self._started():
+            if other >= update:
+                self._delete(other)
         state = {
             "format_version": FORMAT_VERSION,
             "identity": self.identity,
@@ -78,19 +85,24 @@ class CheckpointFolder:
 
     def updates(self) -> list[int]:
         """The updates that have a whole checkpoint, ascending."""
-        names = filter(None, map(_NAME.fullmatch, self.storage.list(self.path)))
-        found = (int(match[1]) for match in names)
-        return sorted(u for u in found if self.storage.exists(f"{self._folder(u)}/{MANIFEST}"))
+        return [u for u in self._started() if self.storage.exists(f"{self._folder(u)}/{MANIFEST}")]
 
     def load(self, update: int) -> Checkpoint:
         """The checkpoint of ``update``.
 
         Raises:
             ArtifactError: if a file is missing or its bytes are not what the manifest says.
-            TrainingError: if it was made from something else than this training.
+            TrainingError: if it was made from something else than this training, or by another
+                version of this code.
         """
         data = self._verified(update)
         state = json.loads(data[STATE])
+        if state["format_version"] != FORMAT_VERSION:
+            raise TrainingError(
+                f"a checkpoint must have format version {FORMAT_VERSION} to be resumed, but "
+                f"{self.storage.uri_of(self._folder(update))} has {state['format_version']}: "
+                f"delete {self.storage.uri_of(self.path)} to start anew"
+            )
         for key, ours in self.identity.items():
             theirs = state["identity"].get(key)
             if theirs != ours:
@@ -116,13 +128,21 @@ class CheckpointFolder:
                 logger.warning("%s; going back to the checkpoint before", error)
         return None
 
-    def prune(self, keep: int, always: int | None) -> None:
-        """Delete all but the newest ``keep`` checkpoints and that of the update ``always``."""
-        for update in self.updates()[:-keep]:
-            if update != always:
-                # The manifest goes first: what is left half-deleted must not look whole.
-                self.storage.delete(f"{self._folder(update)}/{MANIFEST}")
-                self.storage.delete(self._folder(update))
+    def prune(self, keep: Collection[int]) -> None:
+        """Delete all checkpoints but those of the updates ``keep``, half-written ones too."""
+        for update in self._started():
+            if update not in keep:
+                self._delete(update)
+
+    def _started(self) -> list[int]:
+        """The updates that have a folder, whole or not, ascending."""
+        names = filter(None, map(_NAME.fullmatch, self.storage.list(self.path)))
+        return sorted(int(match[1]) for match in names)
+
+    def _delete(self, update: int) -> None:
+        # The manifest goes first: what is left half-deleted must not look whole.
+        self.storage.delete(f"{self._folder(update)}/{MANIFEST}")
+        self.storage.delete(self._folder(update))
 
     def _folder(self, update: int) -> str:
         return f"{self.path}/update-{update:08}"

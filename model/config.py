@@ -93,7 +93,7 @@ class ModelConfig(Settings):
 class TrainConfig(Settings):
     """What is learnt and for how long; where it runs is the section ``compute``."""
 
-    seed: int = 1
+    seed: int = Field(1, ge=0, description="of the first weights, the order of pairs and dropout")
     batch_tokens: int = Field(
         4096, ge=16, description="sentences × longest side of a micro-batch, padding included"
     )
@@ -112,7 +112,9 @@ class TrainConfig(Settings):
     max_minutes: float | None = Field(None, gt=0, description="of training, resumed runs included")
     validate_every: int = Field(1000, ge=1, description="updates between two validations")
     checkpoint_every: int = Field(1000, ge=1, description="updates between two checkpoints")
-    keep_checkpoints: int = Field(2, ge=1, description="the newest ones; the best always stays")
+    keep_checkpoints: int = Field(
+        2, ge=1, description="the newest ones; the best so far of each always stays"
+    )
     log_every: int = Field(50, ge=1, description="updates between two reports")
     metric: Literal["bleu", "chrf", "loss"] = Field(
         "bleu", description="on the development set; decides what is best and when to stop"
@@ -122,7 +124,9 @@ class TrainConfig(Settings):
     )
     dev_sentences: int = Field(500, ge=1, description="sentences decoded at each validation")
     max_bad_updates: int = Field(
-        10, ge=1, description="updates in a row with a gradient that is no number"
+        10,
+        ge=1,
+        description="so many updates in a row whose gradient is no number end the training",
     )
     precision: PrecisionChoice = "auto"
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from model.attention import GeneralAttention, Memory
 from model.config import ModelConfig
+from model.dropout import Dropout
 from model.encoder import EncoderOutput
 from pipeline.tokenizer import PAD_ID
 
@@ -81,7 +82,7 @@ class LstmDecoder(nn.Module):
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, config.embedding_size, padding_idx=PAD_ID)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.lstm = nn.LSTM(
             config.embedding_size,
             config.hidden_size,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from model.config import ModelConfig
+from model.dropout import Dropout
 from pipeline.tokenizer import PAD_ID
 
 
@@ -52,7 +53,7 @@ class LstmEncoder(nn.Module):
         super().__init__()
         self.keeps_cells = config.attention == "none"
         self.embedding = nn.Embedding(vocab_size, config.embedding_size, padding_idx=PAD_ID)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList()
         for layer in range(config.encoder_layers):
             width = config.memory_size if layer else config.embedding_size

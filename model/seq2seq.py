@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from model.batches import Batch
 from model.config import ModelConfig
 from model.decoder import DecoderState, LstmDecoder
+from model.dropout import Dropout
 from model.encoder import LstmEncoder
 from model.loss import label_smoothed_nll
 from pipeline.tokenizer import PAD_ID
@@ -50,7 +51,7 @@ class Seq2Seq(nn.Module):
         self.config = config
         self.encoder = LstmEncoder(config, source_vocab_size)
         self.decoder = LstmDecoder(config, target_vocab_size)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.output = nn.Linear(config.hidden_size, target_vocab_size)
         initialise(self)
 

@@ -3,7 +3,9 @@
 The loop knows no Ray and no MLflow: it is handed its place among the workers, a folder for its
 checkpoints and a function that it reports to. Stopped at any moment and started again it goes on
 from its last checkpoint to the same weights, since all that is random in it is a function of the
-seed and the position: the order of the updates, and the dropout of each micro-batch.
+seed and the position: the order of the updates, and the dropout of each micro-batch. On CPUs they
+are the same to the bit; on GPUs cuDNN adds in no fixed order, and between the layers of a decoder
+of several it draws dropout from a generator of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -40,7 +43,7 @@ class TrainingState:
         update: updates done.
         epoch: the epoch in progress, from 0.
         update_in_epoch: updates done of it.
-        target_tokens: real target tokens trained on.
+        target_tokens: real target tokens gone through, those of skipped updates included.
         seconds: time spent, in this and earlier starts.
         best_score: the best of ``metric`` so far; None before the first validation.
         best_update: the update that it was reached at.
@@ -93,14 +96,16 @@ class TrainingJob:
 def train(job: TrainingJob) -> TrainingState:
     """Train until the configuration says stop; the best checkpoint is ``state.best_update``'s.
 
-    Reports, on rank 0: ``{"kind": "resumed", "update"}`` once where it goes on;
-    ``{"kind": "train", "update", "epoch", "target_tokens", "loss", "learning_rate",
-    "gradient_norm", "tokens_per_second", "padding"}`` every ``log_every`` updates;
+    Reports, on rank 0: ``{"kind": "resumed", "update", "history"}`` once where it goes on;
+    ``{"kind": "train", "update", "epoch", "target_tokens", "skipped_updates", "loss",
+    "learning_rate", "gradient_norm", "tokens_per_second", "padding", "seconds"}`` every
+    ``log_every`` updates, the loss being the mean over the updates since the last report or since
+    this start, NaN if all were skipped;
     ``{"kind": "validation", "update", "target_tokens", "loss", "bleu", "chrf", "best"}``.
 
     Raises:
-        TrainingError: if the gradient is no number ``max_bad_updates`` times in a row, or the
-            checkpoints in the folder belong to another training.
+        TrainingError: if the gradient is no number ``max_bad_updates`` times in a row, the
+            checkpoints in the folder belong to another training, or not all workers see them.
     """
     config, workers = job.config, job.workers
     optimizer = _build_optimizer(job.model, config)
@@ -116,12 +121,13 @@ def train(job: TrainingJob) -> TrainingState:
                 _log(job, state, meter)
             over = _is_over(state, job, meter)
             improved = False
-            if over or state.update % config.validate_every == 0:
-                improved = _validate(job, state)
-                over = over or _ran_out_of_patience(state, config)
-            if over or improved or state.update % config.checkpoint_every == 0:
-                state.seconds = meter.seconds
-                _save(job, optimizer, state)
+            with meter.paused():
+                if over or state.update % config.validate_every == 0:
+                    improved = _validate(job, state)
+                    over = over or _ran_out_of_patience(state, config)
+                if over or improved or state.update % config.checkpoint_every == 0:
+                    state.seconds = meter.seconds
+                    _save(job, optimizer, state)
             if over:
                 break
     return state
@@ -162,14 +168,8 @@ def _apply_update(
     state: TrainingState,
     meter: _Meter,
 ) -> None:
-    """Forward and backward of this rank's share, the sum over all ranks, one optimizer step.
-
-    DDP averages over W ranks, so each loss is W times its sum divided by the tokens of the whole
-    update: what comes out is the gradient of the mean over the update's tokens, exactly, however
-    the micro-batches are shared out.
-    """
-    config, workers = job.config, job.workers
-    precision = resolve_precision(config.precision, workers.device)
+    """One optimizer step; none, but counted, if the gradient is no number."""
+    config = job.config
     rate = learning_rate(
         state.update + 1,
         peak=config.learning_rate,
@@ -180,23 +180,13 @@ def _apply_update(
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.zero_grad(set_to_none=True)
-    share = update.of_rank(workers.rank, workers.world_size)
-    scale = workers.world_size / update.target_tokens
-    nll = torch.zeros((), device=workers.device)
-    for step, (index, micro_batch, weight) in enumerate(share, start=1):
-        _seed_dropout(config.seed, state, index)
-        batch = job.data.batch(micro_batch).to(workers.device)
-        with _sync_only_if(step == len(share), ddp):
-            with autocast(precision, workers.device):
-                sums = ddp(batch, config.label_smoothing)
-            (sums.loss_sum * (weight * scale)).backward()
-        nll += sums.nll_sum.detach() * weight
+    nll = backward(job, ddp, update, state.update)
     norm = float(nn.utils.clip_grad_norm_(job.model.parameters(), config.clip_norm))
     # The gradient is summed over all ranks, so they all see the same norm and decide alike.
     if math.isfinite(norm):
         optimizer.step()
         state.bad_updates = 0
-        meter.add(update, float(nll), norm, rate)
+        meter.add(update, nll, norm, rate)
     else:
         state.bad_updates += 1
         state.skipped_updates += 1
@@ -206,6 +196,38 @@ def _apply_update(
                 f"in a row, up to update {state.update + 1}; a lower train.learning_rate or "
                 f"train.precision=fp32 may help"
             )
+
+
+def backward(job: TrainingJob, ddp: nn.Module, update: Update, number: int) -> float:
+    """Forward and backward of this rank's share, and the sum of the gradients over all ranks.
+
+    DDP averages over W ranks, so each loss is W times its sum divided by the tokens of the whole
+    update: what comes out is the gradient of the mean over the update's tokens, exactly, however
+    the micro-batches are shared out.
+
+    Args:
+        job: model, data and place.
+        ddp: the model, as :func:`train` wrapped it for the gradients to be exchanged.
+        update: what to go through.
+        number: updates done before it.
+
+    Returns:
+        The negative log-likelihood of this rank's share, in nats.
+    """
+    config, workers = job.config, job.workers
+    precision = resolve_precision(config.precision, workers.device)
+    share = update.of_rank(workers.rank, workers.world_size)
+    scale = workers.world_size / update.target_tokens
+    nll = torch.zeros((), device=workers.device)
+    for step, (index, micro_batch, weight) in enumerate(share, start=1):
+        _seed_dropout(workers.device, config.seed, number, index)
+        batch = job.data.batch(micro_batch).to(workers.device)
+        with _sync_only_if(step == len(share), ddp):
+            with autocast(precision, workers.device):
+                sums = ddp(batch, config.label_smoothing)
+            (sums.loss_sum * (weight * scale)).backward()
+        nll += sums.nll_sum * weight
+    return float(nll)
 
 
 def _advance(state: TrainingState, update: Update, ends_epoch: bool) -> None:
@@ -227,7 +249,7 @@ def _validate(job: TrainingJob, state: TrainingState) -> bool:
         state.best_update = state.update
         state.bad_validations = 0
     elif getattr(scores, job.config.metric) != state.best_score:
-        # An equal score is not counted as worse.
+        # An equal score is not counted as worse; one that is no number is.
         state.bad_validations += 1
     _report(
         job,
@@ -258,7 +280,7 @@ def _is_over(state: TrainingState, job: TrainingJob, meter: _Meter) -> bool:
         return True
     if config.max_epochs is not None and state.epoch >= config.max_epochs:
         return True
-    if config.max_minutes is None or state.update % config.log_every:
+    if config.max_minutes is None or not state.update or state.update % config.log_every:
         return False
     return job.workers.agree(meter.seconds > config.max_minutes * 60)
 
@@ -294,12 +316,30 @@ def _save(job: TrainingJob, optimizer: torch.optim.Optimizer, state: TrainingSta
         weights = {k: v.detach().cpu().contiguous() for k, v in job.model.state_dict().items()}
         tensors = checkpoints.optimizer_tensors(job.model, optimizer)
         job.folder.save(state.update, Checkpoint(weights, tensors, asdict(state)))
-        job.folder.prune(job.config.keep_checkpoints, state.best_update)
+        _prune(job, state)
     job.workers.wait()
+
+
+def _prune(job: TrainingJob, state: TrainingState) -> None:
+    """Keep the newest checkpoints, and with each the one that was the best when it was written.
+
+    Should the newest be damaged, training goes on from the one before, and needs the best of that.
+    """
+    newest = job.folder.updates()[-job.config.keep_checkpoints :]
+    bests = [e["update"] for e in state.history if e["kind"] == "validation" and e["best"]]
+    bests_then = (max((b for b in bests if b <= update), default=update) for update in newest)
+    job.folder.prune({*newest, *bests_then})
 
 
 def _resume(job: TrainingJob, optimizer: torch.optim.Optimizer) -> TrainingState:
     found = job.folder.load_latest()
+    updates = job.workers.gather(found.state["update"] if found else 0)
+    if len(set(updates)) > 1:
+        raise TrainingError(
+            f"all workers must resume after the same update, but by rank they found whole "
+            f"checkpoints of {updates} in {job.folder.storage.uri_of(job.folder.path)}: it must be "
+            f"a folder that every worker reads"
+        )
     if found is None:
         return TrainingState()
     job.model.load_state_dict(found.model)
@@ -315,7 +355,7 @@ def _build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optim
         model.parameters(),
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
-        # A GPU's default, for_each, keeps a second copy of the gradients; fused is faster anyway.
+        # Without it a GPU's default keeps a second copy of the gradients, and a CPU's is slower.
         fused=True,
     )
 
@@ -324,9 +364,7 @@ def _wrap(model: nn.Module, workers: Workers) -> nn.Module:
     if workers.world_size == 1:
         return model
     devices = [workers.device] if workers.device.type == "cuda" else None
-    return DistributedDataParallel(
-        model, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
-    )
+    return DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
 
 
 def _sync_only_if(last: bool, ddp: nn.Module) -> contextlib.AbstractContextManager[None]:
@@ -336,14 +374,18 @@ def _sync_only_if(last: bool, ddp: nn.Module) -> contextlib.AbstractContextManag
     return ddp.no_sync()
 
 
-def _seed_dropout(seed: int, state: TrainingState, index: int) -> None:
+def _seed_dropout(device: torch.device, seed: int, number: int, index: int) -> None:
     """Make dropout a function of the position, so that no generator's state has to be kept.
 
     The same micro-batch then has the same dropout on whichever rank it falls.
     """
-    # An odd multiplier spreads neighbouring positions over the generator's 64 bits of seed.
-    position = (seed << 40) ^ (state.update << 8) ^ index
-    torch.manual_seed((position * 0x9E3779B97F4A7C15) % (1 << 63))
+    # torch's generator of the CPU looks at 32 bits of its seed, so they must depend on all three.
+    mixed = np.random.SeedSequence((seed, number, index)).generate_state(1)
+    # torch.manual_seed formats a stack for each kind of GPU that is not there: a millisecond.
+    if device.type == "cuda":
+        torch.cuda.manual_seed(int(mixed[0]))
+    else:
+        torch.default_generator.manual_seed(int(mixed[0]))
 
 
 class _Meter:
@@ -358,6 +400,13 @@ class _Meter:
     def seconds(self) -> float:
         return self._before + time.monotonic() - self._start
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """What happens inside does not count as time spent on tokens."""
+        start = time.monotonic()
+        yield
+        self._since += time.monotonic() - start
+
     def add(self, update: Update, nll: float, norm: float, rate: float) -> None:
         self.nll += nll
         self._tokens += update.target_tokens
@@ -368,11 +417,11 @@ class _Meter:
     def figures(self, nll: float) -> dict[str, float]:
         elapsed = time.monotonic() - self._since
         figures = {
-            "loss": nll / max(1, self._tokens),
+            "loss": nll / self._tokens if self._tokens else math.nan,
             "learning_rate": self._rate,
             "gradient_norm": self._norm,
             "tokens_per_second": self._tokens / elapsed,
-            "padding": 1 - self._real / max(1, self._padded),
+            "padding": 1 - self._real / self._padded if self._padded else 0.0,
             "seconds": self.seconds,
         }
         self._clear()

@@ -92,10 +92,17 @@ class Translator:
         """The translator of a model folder.
 
         Raises:
-            ArtifactError: if a file is missing or its bytes are not what the manifest says.
+            ArtifactError: if a file is missing, its bytes are not what the manifest says, or the
+                folder was written by another version of this code.
         """
         verify_folder(folder)
-        config = TranslatorConfig.model_validate_json((folder / SETTINGS).read_bytes())
+        settings = json.loads((folder / SETTINGS).read_bytes())
+        if settings["format_version"] != FORMAT_VERSION:
+            raise ArtifactError(
+                f"{folder / SETTINGS} must have format version {FORMAT_VERSION}, but has "
+                f"{settings['format_version']}: load it with the version of anuvad that wrote it"
+            )
+        config = TranslatorConfig.model_validate(settings)
         source, target = (Tokenizer.load(folder / f"{name}.model") for name in LANGUAGES)
         model = Seq2Seq(config.model, len(source), len(target))
         model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))

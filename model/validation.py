@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
+import numpy as np
 import torch
 
-from model.batch_plan import MicroBatch, micro_batches
+from model.batch_plan import MicroBatch, PairIds, micro_batches
 from model.config import DecodeConfig
 from model.dataset import TokenDataset
 from model.precision import Precision, autocast
@@ -19,6 +21,8 @@ from pipeline.errors import TrainingError
 from pipeline.tokenizer import Tokenizer
 
 _BATCH_TOKENS = 8192
+# Smaller, so that there is one for every worker.
+_DECODED_TOKENS = 2048
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class DevScores:
 
     Attributes:
         loss: nats a target token, without label smoothing.
-        bleu: sacreBLEU's BLEU (tokenizer ``intl``) of greedy translations.
+        bleu: sacreBLEU's BLEU (tokenizer ``intl``) of greedy translations; NaN if the loss is no
+            number, as nothing can be translated then.
         chrf: sacreBLEU's chrF2 of the same.
     """
 
@@ -71,57 +76,66 @@ class DevSet:
             range(len(dataset.shards)),
             _BATCH_TOKENS,
         )
-        starts = [0]
-        for shard in dataset.shards:
-            starts.append(starts[-1] + len(shard))
-        self._starts = starts
         self._references = references
         every = max(1.0, len(dataset) / max_decoded)
-        count = min(max_decoded, len(dataset))
-        self._decoded = {int(i * every) for i in range(count)}
+        pairs = np.unique(np.int64(np.arange(min(max_decoded, len(dataset))) * every))
+        self._decoded = _micro_batches_of(pairs, dataset)
 
     def score(self, model: Seq2Seq, workers: Workers, precision: Precision) -> DevScores:
         """Score ``model``; every worker takes its share and has the same answer."""
         model.eval()
-        nll, tokens = 0.0, 0
-        outputs: list[tuple[int, str]] = []
         with torch.inference_mode(), autocast(precision, workers.device):
-            for micro_batch in self._micro_batches[workers.rank :: workers.world_size]:
-                batch = self.dataset.batch(micro_batch).to(workers.device)
-                nll += float(model(batch).nll_sum)
-                tokens += batch.target_tokens
-                outputs += self._translate(model, micro_batch, workers.device)
+            loss = self._loss(model, workers)
+            scores = math.nan, math.nan
+            if math.isfinite(loss):
+                scores = self._bleu_and_chrf(model, workers)
         model.train()
+        return DevScores(loss, *scores)
+
+    def _loss(self, model: Seq2Seq, workers: Workers) -> float:
+        nll, tokens = 0.0, 0
+        for micro_batch in self._micro_batches[workers.rank :: workers.world_size]:
+            batch = self.dataset.batch(micro_batch).to(workers.device)
+            nll += float(model(batch).nll_sum)
+            tokens += batch.target_tokens
         nll, total = workers.sum(nll, float(tokens))
-        by_pair = dict(pair for share in workers.gather(outputs) for pair in share)
-        bleu, chrf = _bleu_and_chrf(
-            [by_pair[i] for i in sorted(by_pair)],
-            [self._references[i] for i in sorted(by_pair)],
+        return nll / total
+
+    def _bleu_and_chrf(self, model: Seq2Seq, workers: Workers) -> tuple[float, float]:
+        ours: list[tuple[int, str]] = []
+        for pairs, micro_batch in self._decoded[workers.rank :: workers.world_size]:
+            batch = self.dataset.batch(micro_batch).to(workers.device)
+            found = greedy(
+                model, batch.source_BS, batch.source_lengths_B, DecodeConfig(beam_size=1)
+            )
+            texts = self.target.decode([hypothesis.tokens for hypothesis in found])
+            ours += zip(pairs.tolist(), texts, strict=True)
+        everyones = sorted(pair for share in workers.gather(ours) for pair in share)
+        return bleu_and_chrf(
+            [text for _, text in everyones], [self._references[pair] for pair, _ in everyones]
         )
-        return DevScores(nll / total, bleu, chrf)
-
-    def _translate(
-        self, model: Seq2Seq, micro_batch: MicroBatch, device: torch.device
-    ) -> list[tuple[int, str]]:
-        pairs = [
-            self._starts[shard] + int(row)
-            for shard, row in zip(micro_batch.shard, micro_batch.row, strict=True)
-        ]
-        wanted = [place for place, pair in enumerate(pairs) if pair in self._decoded]
-        if not wanted:
-            return []
-        batch = self.dataset.batch(micro_batch)
-        hypotheses = greedy(
-            model,
-            batch.source_BS[wanted].to(device),
-            batch.source_lengths_B[wanted],
-            DecodeConfig(beam_size=1),
-        )
-        texts = self.target.decode([h.tokens for h in hypotheses])
-        return [(pairs[place], text) for place, text in zip(wanted, texts, strict=True)]
 
 
-def _bleu_and_chrf(hypotheses: list[str], references: list[str]) -> tuple[float, float]:
+def _micro_batches_of(pairs: PairIds, dataset: TokenDataset) -> list[tuple[PairIds, MicroBatch]]:
+    """Micro-batches of some pairs, given by their place in the whole set, and the pairs of each."""
+    starts = np.cumsum([0, *map(len, dataset.shards)])
+    rows = [pairs[(pairs >= start) & (pairs < stop)] - start for start, stop in pairwise(starts)]
+    cut = micro_batches(
+        [lengths[row] for lengths, row in zip(dataset.source_lengths, rows, strict=True)],
+        [lengths[row] for lengths, row in zip(dataset.target_lengths, rows, strict=True)],
+        range(len(rows)),
+        _DECODED_TOKENS,
+    )
+    found = []
+    for chosen in cut:
+        # The cut counts rows among the chosen ones; the arrays count them all.
+        row = np.array([rows[s][r] for s, r in zip(chosen.shard, chosen.row, strict=True)])
+        found.append((starts[chosen.shard] + row, replace(chosen, row=row)))
+    return found
+
+
+def bleu_and_chrf(hypotheses: list[str], references: list[str]) -> tuple[float, float]:
+    """sacreBLEU's BLEU, tokenizer ``intl``, and chrF2 of a corpus."""
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 

@@ -1,0 +1,69 @@
+"""Fixtures that tests of more than one folder share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs.cluster import RaySession
+from local_hub import LocalHub
+from tiny_training import TinyCorpus, write_tiny_corpus
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder ``iitb-sample``: in ``ANUVAD_DATA``, or beside the repository."""
+    root = Path(os.environ.get("ANUVAD_DATA", REPOSITORY.parent / "shared" / "data"))
+    folder = root / "iitb-sample"
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no real data at {folder}; ANUVAD_DATA names the folder that holds it")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[RaySession]:
+    """A local Ray of two CPUs, started once for all tests that ask for it."""
+    with pytest.MonkeyPatch.context() as patch, RaySession(min_cpus=2) as session:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        session.ensure()
+        yield session
+
+
+@pytest.fixture
+def local_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
+    """A hub on this machine's loopback, to which ``huggingface_hub`` in this process is pointed."""
+    from huggingface_hub import constants
+
+    with LocalHub() as hub:
+        # HF_ENDPOINT is read when huggingface_hub is imported; a child process reads it anew.
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(
+            constants,
+            "HUGGINGFACE_CO_URL_TEMPLATE",
+            hub.url + "/{repo_id}/resolve/{revision}/{filename}",
+        )
+        yield hub
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> TinyCorpus:
+    """Token arrays of a few hundred pairs of numbers; read-only."""
+    return write_tiny_corpus(tmp_path_factory.mktemp("tiny-corpus"))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """torch on one thread, which two small processes on two cores are fastest with."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,175 @@
+"""A training small enough for a test: pairs of numbers, a model of a few thousand weights."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+import torch.distributed as dist
+
+from model.checkpoint import CheckpointFolder
+from model.config import ModelConfig, TrainConfig
+from model.dataset import TokenDataset
+from model.seq2seq import Seq2Seq
+from model.training import TrainingJob, train
+from model.validation import DevSet
+from model.workers import Workers
+from pipeline.storage import Storage
+from pipeline.tensorize import TensorizeConfig, tensorize_shard
+
+VOCAB = 20
+IDENTITY = {"tokenizer": "tokenizer-aaaa", "training": "train-bbbb"}
+
+
+class NumberTokenizer:
+    """A stand-in for a tokenizer: the text of the ids 4, 5 is ``4 5``."""
+
+    def __len__(self) -> int:
+        return VOCAB
+
+    def encode(self, sentences: Sequence[str]) -> list[list[int]]:
+        return [[int(word) for word in sentence.split()] for sentence in sentences]
+
+    def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        return [" ".join(map(str, row)) for row in ids]
+
+
+@dataclass(frozen=True)
+class TinyCorpus:
+    """Token arrays of a training split of three shards and of a development set of two."""
+
+    train: tuple[Path, ...]
+    dev: tuple[Path, ...]
+    references: tuple[str, ...]
+
+
+def write_token_arrays(
+    path: Path, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
+) -> Path:
+    """An Arrow file of pairs of ids, made as the pipeline makes it."""
+    words: Any = NumberTokenizer()
+    clean = path.with_suffix(".parquet")
+    columns = {
+        "row": list(range(len(sources))),
+        "en": words.decode(sources),
+        "hi": words.decode(targets),
+    }
+    schema = pa.schema({"row": pa.int64(), "en": pa.string(), "hi": pa.string()})
+    pq.write_table(pa.table(columns, schema), clean)
+    tensorize_shard(clean, "train", words, words, TensorizeConfig(), path)
+    return path
+
+
+def write_tiny_corpus(folder: Path) -> TinyCorpus:
+    """The target of each sentence of 1 to 9 numbers is the sentence backwards."""
+    rng = np.random.default_rng(7)
+
+    def shard(name: str, pairs: int) -> tuple[Path, list[str]]:
+        sources = [rng.integers(4, VOCAB, rng.integers(1, 10)).tolist() for _ in range(pairs)]
+        targets = [source[::-1] for source in sources]
+        path = write_token_arrays(folder / f"{name}.arrow", sources, targets)
+        return path, NumberTokenizer().decode(targets)
+
+    train = [shard(f"train-{index}", pairs) for index, pairs in enumerate((70, 50, 64))]
+    dev = [shard(f"validation-{index}", pairs) for index, pairs in enumerate((13, 11))]
+    return TinyCorpus(
+        tuple(path for path, _ in train),
+        tuple(path for path, _ in dev),
+        tuple(text for _, texts in dev for text in texts),
+    )
+
+
+def tiny_model(**settings: Any) -> Seq2Seq:
+    """A model whose weights are the same each time, with dropout on."""
+    torch.manual_seed(3)
+    sizes = {"embedding_size": 8, "hidden_size": 12, "dropout": 0.3}
+    return Seq2Seq(ModelConfig.model_validate(sizes | settings), VOCAB, VOCAB)
+
+
+def tiny_job(
+    corpus: TinyCorpus,
+    storage: Storage,
+    report: Callable[[dict[str, Any]], None] = lambda event: None,
+    *,
+    workers: Workers | None = None,
+    model: Seq2Seq | None = None,
+    identity: dict[str, str] = IDENTITY,
+    **settings: Any,
+) -> TrainingJob:
+    """A training of 8 updates an epoch, 4 micro-batches an update, checkpoints in ``run/``."""
+    config = {
+        "batch_tokens": 40,
+        "micro_batches": 4,
+        "window_shards": 2,
+        "learning_rate": 0.01,
+        "warmup_updates": 4,
+        "max_updates": 24,
+        "validate_every": 8,
+        "checkpoint_every": 5,
+        "log_every": 1,
+        "metric": "loss",
+        "precision": "fp32",
+    }
+    dev = TokenDataset(corpus.dev)
+    target: Any = NumberTokenizer()
+    return TrainingJob(
+        config=TrainConfig.model_validate(config | settings),
+        model=model or tiny_model(),
+        data=TokenDataset(corpus.train),
+        dev=DevSet(dev, corpus.references, target, max_decoded=10),
+        folder=CheckpointFolder(storage, "run", identity),
+        workers=workers or Workers(),
+        report=report,
+    )
+
+
+def train_with_workers(
+    world_size: int, corpus: TinyCorpus, folder: Path, model: dict[str, Any], **settings: Any
+) -> None:
+    """Train in as many processes, which exchange gradients over the loopback."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["model.training", "torch._dynamo", "sacrebleu", "pyarrow.parquet"]
+    )
+    folder.mkdir(exist_ok=True)
+    meeting = folder / f"meeting-{len(list(folder.iterdir()))}"
+    workers = [
+        context.Process(
+            target=_train_as_worker,
+            args=(rank, world_size, str(meeting), corpus, str(folder), model, settings),
+        )
+        for rank in range(world_size)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=90)
+    codes = [worker.exitcode for worker in workers]
+    for worker in workers:
+        worker.kill()
+    assert codes == [0] * world_size
+
+
+def _train_as_worker(
+    rank: int,
+    world_size: int,
+    meeting: str,
+    corpus: TinyCorpus,
+    folder: str,
+    model: dict[str, Any],
+    settings: dict[str, Any],
+) -> None:
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=world_size)
+    workers = Workers(rank, world_size)
+    train(tiny_job(corpus, Storage(folder), workers=workers, model=tiny_model(**model), **settings))
+    dist.destroy_process_group()

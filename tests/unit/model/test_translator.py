@@ -1,0 +1,246 @@
+"""The translator: what gets registered, and what a user talks to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import safetensors.torch
+import torch
+
+from model.checkpoint import CheckpointFolder
+from model.config import DecodeConfig, ModelConfig, TrainConfig
+from model.dataset import TokenDataset
+from model.seq2seq import Seq2Seq
+from model.training import TrainingJob, train
+from model.translator import (
+    FORMAT_VERSION,
+    MANIFEST,
+    SETTINGS,
+    WEIGHTS,
+    Translation,
+    Translator,
+    TranslatorConfig,
+    content_hash,
+    save_folder,
+    verify_folder,
+)
+from model.validation import DevSet
+from model.workers import Workers
+from pipeline.errors import ArtifactError
+from pipeline.normalize import NormalizeConfig
+from pipeline.storage import Storage
+from pipeline.tensorize import TensorizeConfig, tensorize_shard
+from pipeline.tokenizer import Tokenizer, TokenizerConfig, train_tokenizer
+
+SIX = {
+    "hello": "नमस्ते",
+    "thank you": "धन्यवाद",
+    "good morning": "सुप्रभात",
+    "how are you?": "आप कैसे हैं?",
+    "the house is big": "घर बड़ा है।",
+    "he went to school": "वह विद्यालय गया।",
+}
+GREEDY, BEAM = DecodeConfig(beam_size=1), DecodeConfig(beam_size=4)
+MIXED = ["he went to school", "", "hello", "how are you?", "zebra zoo quiz", "hello", "good", "  "]
+
+
+def texts(translations: Sequence[Translation]) -> list[str]:
+    return [translation.text for translation in translations]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder whose model knows the six pairs, trained as the pipeline trains."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    tmp = tmp_path_factory.mktemp("six-pairs")
+    config = TokenizerConfig(vocab_size=34, byte_fallback=False)
+    for language, sentences in (("en", SIX.keys()), ("hi", SIX.values())):
+        train_tokenizer(sentences, config, tmp / f"{language}.model", language)
+    source, target = (Tokenizer.load(tmp / f"{language}.model") for language in ("en", "hi"))
+    rows = {"row": list(range(6)), "en": list(SIX), "hi": list(SIX.values())}
+    pq.write_table(pa.table(rows), tmp / "clean.parquet")
+    arrays = tmp / "train.arrow"
+    tensorize_shard(tmp / "clean.parquet", "train", source, target, TensorizeConfig(), arrays)
+    torch.manual_seed(1)
+    model = Seq2Seq(
+        ModelConfig(embedding_size=24, hidden_size=48, dropout=0.0), len(source), len(target)
+    )
+    data = TokenDataset([arrays])
+    settings = TrainConfig(
+        batch_tokens=512,
+        micro_batches=1,
+        learning_rate=0.01,
+        warmup_updates=5,
+        max_updates=80,
+        validate_every=80,
+        metric="loss",
+        precision="fp32",
+    )
+    job = TrainingJob(
+        settings,
+        model,
+        data,
+        DevSet(data, list(SIX.values()), target, 6),
+        CheckpointFolder(Storage(str(tmp)), "run", {}),
+        Workers(),
+        lambda event: None,
+    )
+    state = train(job)
+    assert state.best_update is not None
+    best = job.folder.load(state.best_update).model
+    save_folder(
+        tmp / "translator",
+        TranslatorConfig(
+            model=model.config,
+            normalize=NormalizeConfig(),
+            decode=BEAM,
+            max_source_tokens=20,
+            precision="fp32",
+        ),
+        safetensors.torch.save(best),
+        {language: (tmp / f"{language}.model").read_bytes() for language in ("en", "hi")},
+    )
+    torch.set_num_threads(threads)
+    return tmp / "translator"
+
+
+@pytest.fixture(scope="module")
+def translator(folder: Path) -> Translator:
+    return Translator.load(folder, torch.device("cpu"))
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    """The same folder, to be damaged."""
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("decode", [GREEDY, BEAM, None])
+def test_the_six_pairs_are_learnt(translator: Translator, decode: DecodeConfig | None) -> None:
+    found = translator.translate(list(SIX), decode)
+    assert texts(found) == list(SIX.values())
+    assert all(-1 < translation.score < 0 for translation in found)
+
+
+def test_the_source_is_normalised_as_the_corpus_was(translator: Translator) -> None:
+    assert texts(translator.translate(["\ufeff hello\u200e ", "the  house\u00a0is big"])) == [
+        "नमस्ते",
+        "घर बड़ा है।",
+    ]
+
+
+@pytest.mark.parametrize("decode", [GREEDY, BEAM])
+def test_translations_stand_in_the_order_of_the_sentences(
+    translator: Translator, decode: DecodeConfig
+) -> None:
+    tiny_batches = decode.model_copy(update={"batch_tokens": 8})
+    alone = [translator.translate([sentence], decode)[0] for sentence in MIXED]
+    for settings in (decode, tiny_batches):
+        together = translator.translate(MIXED, settings)
+        assert texts(together) == texts(alone)
+        assert [t.score for t in together] == pytest.approx([t.score for t in alone], abs=1e-5)
+
+
+def test_the_company_in_a_batch_changes_no_translation(translator: Translator) -> None:
+    company = [f"{a} {b}" for a in SIX for b in SIX]
+    among = translator.translate(["hello", *company, "thank you"])
+    assert texts([among[0], among[-1]]) == ["नमस्ते", "धन्यवाद"]
+    assert texts(translator.translate(company[::-1])[::-1]) == texts(among[1:-1])
+
+
+def test_an_empty_sentence_stays_empty(translator: Translator) -> None:
+    assert translator.translate(["", " \t", "\u200e"]) == [Translation("", 0.0)] * 3
+    assert translator.translate([]) == []
+
+
+def test_a_source_over_the_limit_is_cut_and_flagged(translator: Translator) -> None:
+    long = " ".join(["hello"] * 30)
+    short, cut = translator.translate(["hello", long])
+    assert (short.truncated, cut.truncated) == (False, True)
+    ids = translator.source.encode([long])[0]
+    assert len(ids) > translator.config.max_source_tokens == 20
+    same = translator.translate(translator.source.decode([ids[:20]]))[0]
+    assert (same.text, same.truncated) == (cut.text, False)
+
+
+def test_what_was_saved_is_what_is_loaded(folder: Path, translator: Translator) -> None:
+    again = Translator.load(folder, torch.device("cpu"))
+    assert again.config == translator.config
+    for name, tensor in translator.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], tensor)
+    assert again.translate(MIXED) == translator.translate(MIXED)
+    assert not again.model.training
+
+
+def test_the_same_content_is_the_same_hash(folder: Path, copy: Path) -> None:
+    assert content_hash(copy) == content_hash(folder)
+    config = TranslatorConfig.model_validate_json((folder / SETTINGS).read_bytes())
+    tokenizers = {name: (folder / f"{name}.model").read_bytes() for name in ("en", "hi")}
+    save_folder(copy, config, (folder / WEIGHTS).read_bytes(), tokenizers)
+    assert content_hash(copy) == content_hash(folder)
+    other = config.model_copy(update={"max_source_tokens": 21})
+    save_folder(copy, other, (folder / WEIGHTS).read_bytes(), tokenizers)
+    assert content_hash(copy) != content_hash(folder)
+
+
+def test_only_safetensors_json_and_sentencepiece_are_saved(folder: Path) -> None:
+    names = {path.name for path in folder.iterdir()}
+    assert names == {SETTINGS, WEIGHTS, MANIFEST, "en.model", "hi.model"}
+
+
+@pytest.mark.parametrize("name", [SETTINGS, WEIGHTS, "en.model", "hi.model"])
+def test_a_flipped_byte_is_refused_naming_file_and_hashes(copy: Path, name: str) -> None:
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    expected = json.loads((copy / MANIFEST).read_bytes())[name]
+    with pytest.raises(ArtifactError) as refusal:
+        Translator.load(copy)
+    message = str(refusal.value)
+    assert message.startswith(f"{copy / name} must have sha256 {expected}, but has ")
+    assert len(message.split()[-1]) == 64
+
+
+@pytest.mark.parametrize("name", [SETTINGS, WEIGHTS, "en.model", "hi.model"])
+def test_a_missing_file_is_refused(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    with pytest.raises(ArtifactError, match=rf"{name} must have sha256 .* but has no file"):
+        verify_folder(copy)
+
+
+@pytest.mark.parametrize(
+    "change", [{"extra.py": "0" * 64}, {WEIGHTS: None}, {"../outside": "0" * 64}]
+)
+def test_a_manifest_of_other_files_is_refused(copy: Path, change: dict[str, Any]) -> None:
+    hashes = json.loads((copy / MANIFEST).read_bytes()) | change
+    hashes = {name: value for name, value in hashes.items() if value is not None}
+    (copy / MANIFEST).write_text(json.dumps(hashes))
+    with pytest.raises(ArtifactError, match=r"must list en\.model, hi\.model, model\.safetensors"):
+        verify_folder(copy)
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "{}"])
+def test_a_folder_without_a_manifest_is_no_model(copy: Path, content: str | None) -> None:
+    (copy / MANIFEST).unlink()
+    if content is not None:
+        (copy / MANIFEST).write_text(content)
+    with pytest.raises(ArtifactError, match=r"manifest\.json must list"):
+        verify_folder(copy)
+
+
+def test_another_format_is_refused(copy: Path) -> None:
+    config = TranslatorConfig.model_validate_json((copy / SETTINGS).read_bytes())
+    newer = config.model_copy(update={"format_version": FORMAT_VERSION + 1})
+    tokenizers = {name: (copy / f"{name}.model").read_bytes() for name in ("en", "hi")}
+    save_folder(copy, newer, (copy / WEIGHTS).read_bytes(), tokenizers)
+    with pytest.raises(ArtifactError, match=f"format version {FORMAT_VERSION}, but has 2"):
+        Translator.load(copy)
