@@ -12,6 +12,7 @@ from jobs.evaluate import Evaluation, ScoredTest
 from jobs.fit import read_history
 from jobs.promote import Promotion
 from jobs.report import GateRow, ReportData, Sample, StageRow
+from jobs.scores import danda_note
 from jobs.train import Trained
 from jobs.versions import git_revision, package_versions
 
@@ -43,8 +44,8 @@ def build_report(
         history=read_history(trained.training),
         tests={name: dict(test.scores) for name, test in evaluation.tests.items()},
         champion_tests=(
-            {promotion.before_test.test: dict(promotion.before_test.scores)}
-            if promotion.before_test
+            {name: dict(test.scores) for name, test in promotion.before_tests.items()}
+            if promotion.before_tests
             else None
         ),
         gate=[GateRow(r.name, r.measured, r.bound, r.holds) for r in promotion.verdict.rules],
@@ -58,7 +59,11 @@ def build_report(
             **{f"{name} artifact": r.artifact.id for name, r in trained.stages.items()},
             **{f"{name} version": number for name, number in package_versions().items()},
         },
-        notes=[note for test in evaluation.tests.values() for note in _notes(test)],
+        notes=[
+            f"On {test.test}: {note}"
+            for test in evaluation.tests.values()
+            if (note := danda_note(test.danda_effect))
+        ],
     )
 
 
@@ -68,15 +73,4 @@ def samples_of(test: ScoredTest) -> list[Sample]:
     rows = zip(columns["source"], columns["reference"], columns["hypothesis"], strict=True)
     return [
         Sample(source, reference, hypothesis, test.test) for source, reference, hypothesis in rows
-    ]
-
-
-def _notes(test: ScoredTest) -> list[str]:
-    from jobs.scores import DANDA_THRESHOLD
-
-    if abs(test.danda_effect) <= DANDA_THRESHOLD:
-        return []
-    return [
-        f"On {test.test} the danda convention alone moves BLEU (13a) by {test.danda_effect:+.2f} "
-        f"points; compare systems by BLEU (intl) or chrF."
     ]

@@ -6,10 +6,12 @@ Nothing heavy is imported before a command runs, so that ``--help`` answers at o
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shutil
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,7 +39,7 @@ ConfigArgument = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Settings in place of the file's: train.seed=2."),
+    typer.Argument(metavar="KEY=VALUE", help="Settings in place of the file's: train.seed=2."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 ModelOption = Annotated[
@@ -129,7 +131,7 @@ def promote(
     model: ModelOption = None,
     as_json: Json = False,
 ) -> None:
-    """Let the gate decide whether the challenger becomes the champion."""
+    """Let the gate judge the challenger and name the champion."""
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.evaluate import corpus_of, pick_version
         from jobs.promote import promote as run_job
@@ -249,7 +251,7 @@ def doctor(config: ConfigArgument, overrides: Overrides = None) -> None:
 def translate(
     sentences: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SENTENCE]...", help="English; unless given, standard input."),
+        typer.Argument(metavar="SENTENCE", help="English; unless given, standard input."),
     ] = None,
     model: Annotated[
         str | None,
@@ -277,7 +279,7 @@ def translate(
         str | None, typer.Option("--storage", metavar="URI", help="Where the registry is.")
     ] = None,
 ) -> None:
-    """Translate sentences; nothing but translations goes to standard output."""
+    """Translate sentences. Nothing but translations goes to standard output."""
     with _user_errors():
         from jobs import translate as translation
 
@@ -304,10 +306,14 @@ def translate(
 
 
 def _input_lines(sentences: list[str] | None, input_file: Path | None) -> list[str]:
-    from jobs.translate import decode_lines, read_lines
+    from jobs.translate import decode_lines, decode_text, read_lines
 
     if sentences:
-        return sentences
+        # What the locale could not decode of an argument, Python hands on as lone surrogates.
+        return [
+            decode_text(os.fsencode(sentence), f"sentence {number}")
+            for number, sentence in enumerate(sentences, start=1)
+        ]
     if input_file is not None:
         return read_lines(input_file)
     if sys.stdin.isatty():
@@ -357,6 +363,10 @@ def run(*command: str) -> None:
         os.environ["ANUVAD_DEBUG"] = "1"
     if not _debug():
         warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        # Hindi is UTF-8 whatever the locale, which on a cluster's node is often none.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     app(args=arguments, prog_name="anuvad")
 
 
@@ -389,7 +399,7 @@ def _user_errors() -> Iterator[None]:
         yield
     except AnuvadError as error:
         if _debug():
-            raise
+            traceback.print_exc()
         print_line(f"error: {error}", error=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
@@ -403,9 +413,10 @@ def _user_errors() -> Iterator[None]:
         raise
     except Exception as error:
         if _debug():
-            raise
+            traceback.print_exc()
         message = " ".join(str(error).split())[:300]
-        print_line(f"error: {type(error).__name__}: {message} (--debug shows where)", error=True)
+        hint = "" if _debug() else " (--debug shows where)"
+        print_line(f"error: {type(error).__name__}: {message}{hint}", error=True)
         raise typer.Exit(1) from None
 
 

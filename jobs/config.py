@@ -154,7 +154,8 @@ def _explain(path: str, error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         known = _known_keys(location[:-1])
         near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        nearest = ".".join([*location[:-1], *near])
+        hint = f"did you mean {nearest}?" if near else f"known here: {', '.join(known)}"
         return f"{path}: there is no key {key}; {hint}{tail}"
     if first["type"] == "missing":
         return f"{path}: the key {key} must be given{tail}"

@@ -43,11 +43,18 @@ class JobConsole:
         """One line: what speaks, and what it says."""
         self._console.print(f"[bold]{name:<{_NAME_WIDTH}}[/bold] {_escape(text)}")
 
-    def doing(self, text: str) -> None:
+    def doing(self, name: str, text: str) -> None:
         """A line on what is about to take some seconds; once each."""
         if text not in self._last_line:
             self._last_line[text] = time.monotonic()
-            self.say("…", text)
+            self.say(name, text)
+
+    def waiting(self, name: str, text: str) -> None:
+        """What is waited for until ``name`` shows how far it is: a moving bar on a terminal."""
+        if self.is_terminal:
+            self._bar(name, 0, None, text)
+        else:
+            self.say(name, text)
 
     def warn(self, text: str) -> None:
         """A warning."""
@@ -106,7 +113,7 @@ class JobConsole:
             self._progress = None
             self._tasks.clear()
 
-    def _bar(self, name: str, done: int, total: int, text: str) -> None:
+    def _bar(self, name: str, done: int, total: int | None, text: str) -> None:
         if self._progress is None:
             self._progress = Progress(
                 SpinnerColumn(),

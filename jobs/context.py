@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -60,7 +61,8 @@ class JobContext:
 
     def connect(self) -> None:
         """Connect to Ray, unless that is done."""
-        self.console.doing("starting Ray")
+        address = os.environ.get("RAY_ADDRESS")
+        self.console.doing("ray", f"connecting to {address}" if address else "starting here")
         self.session.ensure()
 
     def runner(self) -> Runner:

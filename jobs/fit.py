@@ -11,6 +11,8 @@ holds   the artifact is a function of the data and of the sections ``model`` and
 from __future__ import annotations
 
 import json
+import signal
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,9 +24,11 @@ from model.config import ModelConfig, TrainConfig
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
 from pipeline.errors import AnuvadError, TrainingError
-from pipeline.stages import StageResult, clean_shards
+from pipeline.stages import StagePlan, StageResult, clean_shards, plan_of
 from pipeline.storage import Storage
 
+CHECKPOINTS = "checkpoints"
+RAY = "ray"
 WEIGHTS = "model.safetensors"
 HISTORY = "history.jsonl"
 TRAINING = "training.json"
@@ -35,6 +39,7 @@ _CODE = (
     "model.batches",
     "model.dataset",
     "model.decoder",
+    "model.dropout",
     "model.encoder",
     "model.loss",
     "model.precision",
@@ -54,6 +59,14 @@ def train_spec(config: Config, data: Mapping[str, ArtifactSpec]) -> ArtifactSpec
         code_fingerprint(*_CODE),
         {name: data[name].id for name in ("clean", "tokenizer", "tensorize")},
     )
+
+
+def plan_training(storage: Storage, spec: ArtifactSpec) -> StagePlan:
+    """Whether the training would run, and why; nothing is run."""
+    plan = plan_of(storage, spec)
+    if plan.state == "run" and storage.list(f"{CHECKPOINTS}/{spec.id}"):
+        return StagePlan(plan.name, plan.state, "was interrupted")
+    return plan
 
 
 @dataclass(frozen=True)
@@ -102,7 +115,7 @@ def fit(
     )
     _run_workers(order, on_event)
     artifact = artifacts.load(storage, spec.id)
-    storage.delete(f"checkpoints/{spec.id}")
+    storage.delete(f"{CHECKPOINTS}/{spec.id}")
     return artifact
 
 
@@ -118,7 +131,7 @@ def _run_workers(order: TrainOrder, on_event: Callable[[Event], None]) -> None:
     # time leaves resuming to our own checkpoints.
     run = RunConfig(
         name=f"{order.spec.id}-{uuid.uuid4().hex[:8]}",
-        storage_path=order.storage.uri_of("ray"),
+        storage_path=order.storage.uri_of(RAY),
         failure_config=FailureConfig(max_failures=compute.max_failures),
     )
     trainer = TorchTrainer(
@@ -134,14 +147,24 @@ def _run_workers(order: TrainOrder, on_event: Callable[[Event], None]) -> None:
         ),
         run_config=run,
     )
+    interrupt = signal.getsignal(signal.SIGINT)
     try:
         with EventPump(board, on_event):
             trainer.fit()
     except TrainingFailedError as error:
         refusal = ray.get(board.refusal.remote())
         raise TrainingError(refusal or _cause(error)) from error
+    except SystemExit:
+        # Ray Train takes SIGINT, ends the workers and exits; what it was is for the caller to say.
+        raise KeyboardInterrupt from None
     finally:
-        order.storage.delete(f"ray/{run.name}")
+        if threading.current_thread() is threading.main_thread():
+            # It would go on exiting, without a word, in whatever follows the training.
+            signal.signal(signal.SIGINT, interrupt)
+        # A driver that was killed could not delete its own.
+        for name in order.storage.list(RAY):
+            if name.startswith(f"{order.spec.id}-"):
+                order.storage.delete(f"{RAY}/{name}")
     refusal = ray.get(board.refusal.remote())
     if refusal:
         raise TrainingError(refusal)
@@ -208,7 +231,7 @@ def _train_here(order: TrainOrder, report: Callable[[Event], None]) -> None:
         dev=DevSet(dev, _references(clean, dev_split, dev), target, order.train.dev_sentences),
         folder=CheckpointFolder(
             order.storage,
-            f"checkpoints/{order.spec.id}",
+            f"{CHECKPOINTS}/{order.spec.id}",
             {"token arrays": tensorize.id, "tokenizer": tokenizer.id, "training": order.spec.id},
         ),
         workers=workers,

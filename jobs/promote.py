@@ -146,13 +146,14 @@ class Promotion:
     Attributes:
         verdict: what was decided.
         champion: the champion after it.
-        before: the champion before it, with its scores on the deciding test set.
+        before: the champion before it.
+        before_tests: that one on the test sets; empty if there was none.
     """
 
     verdict: Verdict
     champion: Version | None
     before: Version | None
-    before_test: ScoredTest | None
+    before_tests: Mapping[str, ScoredTest]
 
     def as_json(self) -> dict[str, Any]:
         """What ``anuvad promote --json`` prints."""
@@ -175,9 +176,11 @@ def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion
     if champion is not None and champion.number == challenger.number:
         why = f"version {challenger.number} is the champion already"
         verdict = Verdict.from_json(decided) if decided else Verdict(False, why, ())
-        return Promotion(verdict, champion, None, None)
-    ours = _measure(job, challenger, corpus)
-    theirs = _measure(job, champion, corpus) if champion else None
+        return Promotion(verdict, champion, None, {})
+    tests = job.config.evaluation.tests
+    ours = evaluate(job, challenger, corpus, tests).tests[policy.test]
+    before_tests = evaluate(job, champion, corpus, tests).tests if champion else {}
+    theirs = before_tests.get(policy.test)
     paired = _compare(ours, theirs, job.config.evaluation.bootstrap_samples) if theirs else None
     verdict = decide(
         Measured(ours.scores, ours.health),
@@ -191,12 +194,7 @@ def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion
         before = champion.number if champion else "none"
         registry.set_tags(challenger, {"anuvad.champion_before": before, "anuvad.promoted": now})
         registry.set_alias(challenger, CHAMPION)
-    return Promotion(verdict, challenger if verdict.promoted else champion, champion, theirs)
-
-
-def _measure(job: JobContext, version: Version, corpus: Artifact) -> ScoredTest:
-    test = job.config.gate.test
-    return evaluate(job, version, corpus, [test]).tests[test]
+    return Promotion(verdict, challenger if verdict.promoted else champion, champion, before_tests)
 
 
 def _compare(challenger: ScoredTest, champion: ScoredTest, samples: int) -> PairedResult:

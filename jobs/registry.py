@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jobs.tracking import mlflow_errors, open_mlflow
+from jobs.tracking import mlflow_errors, open_mlflow, reason_of
 from pipeline.errors import ConfigError, RegistryError
 
 CHAMPION = "champion"
@@ -95,7 +95,7 @@ class Registry:
         from jobs.versions import requirements
 
         signature = ModelSignature(
-            # Without a name a list of sentences will do, and a data frame whatever its column's name.
+            # Without a name, a list will do, and a data frame whatever its column is called.
             inputs=Schema([ColSpec("string")]),
             outputs=Schema([ColSpec("string")]),
             # 0 stands for the model's own setting: MLflow wants a default of the right type.
@@ -135,8 +135,7 @@ class Registry:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
             raise RegistryError(
-                f"MLflow must say which version is {name}@{alias}, but: "
-                f"{' '.join(str(error).split())[:300]}"
+                f"MLflow must say which version is {name}@{alias}, but: {reason_of(error)}"
             ) from error
 
     def runs(self, experiment: str, limit: int = 10) -> list[dict[str, str]]:
@@ -179,7 +178,7 @@ class Registry:
             found = next((v for v in self.versions(name) if v.number == match["version"]), None)
         if found is None:
             numbers = ", ".join(v.number for v in reversed(self.versions(name)))
-            there = f"{name} has the versions {numbers}" if numbers else f"there is no model {name}"
+            there = f"{name} has versions: {numbers}" if numbers else f"there is no model {name}"
             raise RegistryError(
                 f"{uri} must be in the registry at {self.uri}, but {there}; "
                 f"`anuvad retrain CONFIG` makes one"

@@ -15,6 +15,7 @@ from jobs.context import JobContext
 from jobs.evaluate import Evaluation, evaluate
 from jobs.lock import hold
 from jobs.promote import VERDICT_TAG, Promotion, Verdict, promote
+from jobs.registry import CHAMPION, Version
 from jobs.train import Trained, train
 from pipeline.errors import BusyError
 
@@ -96,12 +97,21 @@ def _decide_once(job: JobContext, trained: Trained, corpus: Any) -> tuple[Promot
     registry, version = job.registry, trained.version
     standing = registry.resolve(version.uri).tags.get(VERDICT_TAG)
     if standing is not None:
-        champion = registry.by_alias(version.name, "champion")
-        return Promotion(Verdict.from_json(standing), champion, None, None), False
+        champion = registry.by_alias(version.name, CHAMPION)
+        verdict = _as_of_now(Verdict.from_json(standing), version, champion)
+        return Promotion(verdict, champion, None, {}), False
     promotion = promote(job, version, corpus)
     how = "promoted" if promotion.verdict.promoted else "stays a challenger"
     job.console.say("gate", f"version {version.number} {how}: {promotion.verdict.why}")
     return promotion, True
+
+
+def _as_of_now(verdict: Verdict, version: Version, champion: Version | None) -> Verdict:
+    """A verdict of some time ago; who was promoted then may have been replaced or rolled back."""
+    if not verdict.promoted or (champion is not None and champion.number == version.number):
+        return verdict
+    now = f"version {champion.number} is the champion" if champion else "there is no champion"
+    return Verdict(False, f"{now} now; once promoted: {verdict.why}", verdict.rules)
 
 
 def _report(

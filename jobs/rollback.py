@@ -33,7 +33,13 @@ def rollback(job: JobContext) -> Rollback:
     champion = registry.by_alias(name, CHAMPION)
     if champion is None:
         raise RegistryError(f"{name} must have a champion to roll back, but has none")
-    number = champion.tags.get("anuvad.champion_before", "none")
+    number = champion.tags.get("anuvad.champion_before")
+    if number is None:
+        raise RegistryError(
+            f"which champion came before version {champion.number} must be known, but it was "
+            f"not anuvad that promoted it; `anuvad promote CONFIG --model models:/{name}/VERSION` "
+            f"holds another version against it"
+        )
     if number == "none":
         raise RegistryError(
             f"{name} must have had a champion before version {champion.number}, but that was "

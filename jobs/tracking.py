@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -95,8 +96,16 @@ def mlflow_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        message = " ".join(str(error).split())[:300]
-        raise AnuvadError(f"MLflow must {doing}, but: {message}") from error
+        raise AnuvadError(f"MLflow must {doing}, but: {reason_of(error)}") from error
+
+
+def reason_of(error: Exception) -> str:
+    """What MLflow says, in one line; of a server that is down, no more than that it is."""
+    message = " ".join(str(error).split())
+    down = re.match(r"API request to (\w+://[^/ ]+)\S* failed with exception", message)
+    if down is not None:
+        return f"{down[1]} does not answer; start it, or name another with tracking.uri"
+    return message[:300]
 
 
 class TrackedRun:

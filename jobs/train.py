@@ -21,11 +21,12 @@ from typing import Any
 from jobs.config import Config, dump_yaml
 from jobs.context import JobContext
 from jobs.events import Event
-from jobs.fit import WEIGHTS, fit, read_summary, train_spec
+from jobs.fit import WEIGHTS, fit, plan_training, read_summary, train_spec
 from jobs.registry import CHALLENGER, TRAINING_TAG, Version
 from jobs.versions import git_revision, package_versions
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact
+from pipeline.errors import AnuvadError
 from pipeline.stages import StagePlan, StageResult
 from pipeline.tokenizer import LANGUAGES
 
@@ -64,8 +65,8 @@ class Trained:
 def plan(job: JobContext) -> list[StagePlan]:
     """For each stage, the training included, whether it would run and why."""
     data = stages.specs(job.data)
-    specs = [*data.values(), train_spec(job.config, data)]
-    return [stages.plan_of(job.storage, spec) for spec in specs]
+    training = plan_training(job.storage, train_spec(job.config, data))
+    return [*(stages.plan_of(job.storage, spec) for spec in data.values()), training]
 
 
 def run_id_of(config: Config, training_id: str) -> str:
@@ -95,7 +96,7 @@ def train(job: JobContext, command: Sequence[str]) -> Trained:
         result = StageResult("train", standing, True, 0.0)
         job.console.stage_ended(result)
         return Trained(run_id, registered, {**data, "train": result}, was_new=False)
-    job.console.doing(f"opening MLflow at {job.tracking_uri}")
+    job.console.doing("mlflow", f"opening {job.tracking_uri}")
     run = _open_run(job, run_id)
     try:
         _record_data(run, job, data, spec.id, command)
@@ -177,11 +178,15 @@ def _fit(job: JobContext, run: Any, data: Mapping[str, StageResult]) -> StageRes
     if not skipped:
         n = config.compute.num_workers
         workers = f"{n} worker{'s' if n > 1 else ''}"
-        console.stage_started("train", f"{artifacts.explain(job.storage, spec)}; {workers}")
+        console.stage_started("train", plan_training(job.storage, spec).why)
+        console.waiting("train", f"starting {workers}")
+
+    tracked = True
 
     def on_event(event: Event) -> None:
+        nonlocal tracked
         console.training_event(event, config.train.max_updates)
-        if event["kind"] in ("train", "validation"):
+        if tracked and event["kind"] in ("train", "validation"):
             prefix = "dev/" if event["kind"] == "validation" else "train/"
             values = {
                 f"{prefix}{key}": float(value)
@@ -190,7 +195,13 @@ def _fit(job: JobContext, run: Any, data: Mapping[str, StageResult]) -> StageRes
                 and not isinstance(value, bool)
                 and key != "update"
             }
-            run.metrics(values, step=event["update"])
+            try:
+                run.metrics(values, step=event["update"])
+            except AnuvadError as error:
+                # A page without curves is no reason to throw a training away, and its artifact
+                # keeps the history; one that waits for a dead server at each report would be.
+                tracked = False
+                console.warn(f"{error}; from here on its page lacks this training's metrics")
 
     artifact = fit(config, job.storage, data, job.connect, on_event)
     seconds = 0.0 if skipped else time.monotonic() - started

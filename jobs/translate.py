@@ -56,16 +56,24 @@ def decode_lines(data: bytes, place: str) -> list[str]:
     Raises:
         AnuvadError: if it is not UTF-8; it names the byte.
     """
+    lines = decode_text(data, place).split("\n")
+    if lines and lines[-1] == "":
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def decode_text(data: bytes, place: str) -> str:
+    """The text in ``data``, without a byte order mark.
+
+    Raises:
+        AnuvadError: if it is not UTF-8; it names the byte.
+    """
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise AnuvadError(
             f"{place} must be UTF-8, but byte {error.start} is 0x{data[error.start]:02x}"
         ) from error
-    lines = text.split("\n")
-    if lines and lines[-1] == "":
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
 
 
 def translate(

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pairs import TRAIN, VALIDATION
 
 from jobs.cluster import RaySession
+from pairs import TRAIN, VALIDATION
 from pipeline import artifacts, corpus
 from pipeline.artifacts import ArtifactSpec, Part
 from pipeline.clean import CleanConfig

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from huggingface_hub import HfApi, hf_hub_download
+
 from local_hub import DATASET, REVISION, LocalHub
 
 

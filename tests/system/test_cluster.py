@@ -1,0 +1,46 @@
+"""The same command on a cluster: two simulated nodes, each with the workers that it has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from command_line import SEED, anuvad
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """The address of a cluster of two nodes of one CPU each."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+def test_the_same_command_uses_the_cluster_that_ray_address_names(
+    address: str, tmp_path: Path
+) -> None:
+    storage = f"storage={tmp_path / 'shared'}"
+    done = anuvad(
+        "retrain",
+        str(SEED),
+        storage,
+        "compute.num_workers=2",
+        "--json",
+        cwd=tmp_path,
+        RAY_ADDRESS=address,
+    )
+    assert done.code == 0, done.err
+    assert f"connecting to {address}" in done.err
+    document = done.json()
+    assert document["promoted"]
+    assert document["tests"]["test"]["chrf2"]["score"] == 100.0

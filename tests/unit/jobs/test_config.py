@@ -1,0 +1,192 @@
+"""What a user may write in a configuration file, and what is said where it is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from command_line import REPOSITORY, SEED
+from jobs.config import Config, dump_yaml, load_config, resolved
+from pipeline.errors import ConfigError
+
+CONFIGS = sorted((REPOSITORY / "configs").glob("*.yaml"))
+
+SMALL = """\
+corpus:
+  source: inline
+  pairs:
+    - [hello, नमस्ते]
+registry:
+  name: small
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL, encoding="utf-8")
+    return path
+
+
+def refusal(path: Path | str, *overrides: str) -> str:
+    """The one sentence with which a configuration is refused."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(str(path), overrides)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_file_in_configs_loads(path: Path) -> None:
+    assert load_config(str(path)).registry.name
+
+
+def test_a_small_file_is_completed_with_defaults(small: Path) -> None:
+    config = load_config(str(small))
+    assert config.storage == "./anuvad-data"
+    assert config.corpus.pairs == (("hello", "नमस्ते"),)
+    assert config.train.seed == 1
+    assert config.evaluation.tests == ("test",)
+
+
+def test_dotted_overrides_win_over_the_file_and_over_each_other_in_order(small: Path) -> None:
+    config = load_config(
+        str(small),
+        ["train.seed=2", "train.seed=3", "registry.name=other", "evaluation.tests=[test,hard]"],
+    )
+    assert config.train.seed == 3
+    assert config.registry.name == "other"
+    assert config.evaluation.tests == ("test", "hard")
+
+
+def test_an_override_may_hold_an_equals_sign(small: Path) -> None:
+    assert load_config(str(small), ["storage=s3://b?region=x"]).storage == "s3://b?region=x"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_a_saved_configuration_loads_as_the_same(path: Path, tmp_path: Path) -> None:
+    config = load_config(str(path), ["train.seed=7", "storage=/somewhere"])
+    saved = tmp_path / "saved.yaml"
+    saved.write_text(dump_yaml(config), encoding="utf-8")
+    assert load_config(str(saved)) == config
+
+
+def test_a_saved_configuration_writes_every_default_out_and_hindi_as_it_is(small: Path) -> None:
+    saved = dump_yaml(load_config(str(small)))
+    assert "max_updates: 100000" in saved
+    assert "नमस्ते" in saved
+
+
+def test_a_loaded_configuration_can_not_be_changed(small: Path) -> None:
+    config = load_config(str(small))
+    with pytest.raises(ValidationError, match="frozen"):
+        config.train.seed = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [
+        ("train.sead=1", "there is no key train.sead; did you mean train.seed?"),
+        ("tran.seed=1", "there is no key tran; did you mean train?"),
+        ("tokenizer.vocabsize=5", "did you mean tokenizer.vocab_size?"),
+        ("clean.normalize.nfx=1", "there is no key clean.normalize.nfx; "),
+        ("registry.zzz=1", "there is no key registry.zzz; known here: name"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(
+    small: Path, override: str, hint: str
+) -> None:
+    assert hint in refusal(small, override)
+
+
+def test_an_unknown_key_in_the_file_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "typo.yaml"
+    path.write_text(SMALL + "compute:\n  num_worker: 1\n", encoding="utf-8")
+    assert refusal(path) == (
+        f"{path}: there is no key compute.num_worker; did you mean compute.num_workers?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("train.seed=abc", "train.seed is wrong: input should be a valid integer"),
+        ("train.learning_rate=0", "train.learning_rate is wrong: input should be greater than 0"),
+        ("model.attention=nonne", "input should be 'general' or 'none', not 'nonne'"),
+        ("train=5", "train is wrong: "),
+        ("train.seed.x=5", "train.seed is wrong: input should be a valid integer"),
+        ("registry.name=a/b", "registry.name is wrong: "),
+        ("compute.num_workers=0", "compute.num_workers is wrong: "),
+        ("corpus.pairs=[]", "corpus.pairs must be given for the source `inline`"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_sentence_that_names_its_key(
+    small: Path, override: str, sentence: str
+) -> None:
+    assert sentence in refusal(small, override)
+
+
+def test_several_mistakes_are_counted(small: Path) -> None:
+    assert refusal(small, "train.seed=x", "train.batch_tokens=y").endswith("(and 1 more)")
+
+
+def test_the_gate_must_decide_on_a_test_that_is_evaluated(small: Path) -> None:
+    assert refusal(small, "gate.test=hard") == (
+        f"{small}: gate.test must be one of evaluation.tests (test), not 'hard'"
+    )
+    assert load_config(str(small), ["gate.test=hard", "evaluation.tests=[hard]"])
+
+
+def test_a_key_that_must_be_given_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "nameless.yaml"
+    path.write_text(SMALL.partition("registry")[0], encoding="utf-8")
+    assert refusal(path) == f"{path}: the key registry must be given"
+
+
+def test_a_missing_file_is_named_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    sentence = refusal("configs/sead.yaml")
+    assert sentence.startswith("CONFIG must be a file, but configs/sead.yaml is none; configs/ has")
+    assert SEED.name in sentence
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"a: [1\n", "must be YAML, but: "),
+        (b"a: 1\na: 2\n", "duplicate key a"),
+        (b"- 1\n- 2\n", "must hold keys and values, but holds a list"),
+        (b"", "the key corpus must be given"),
+        (b"hello", "the key corpus must be given"),
+        (b"1: x\n", "the key corpus must be given"),
+        (b"\xff\xfe\x00", "must be a YAML file, but: "),
+    ],
+    ids=["broken", "duplicate", "list", "empty", "scalar", "number-key", "binary"],
+)
+def test_a_file_that_is_no_configuration_is_refused(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    found = refusal(path)
+    assert found.startswith(str(path))
+    assert sentence in found
+
+
+@pytest.mark.parametrize("override", ["train.seed", "=3", ""])
+def test_an_override_without_a_key_or_an_equals_sign_is_refused(small: Path, override: str) -> None:
+    assert refusal(small, override) == (
+        f"an override must look like train.seed=2, but one is {override!r}"
+    )
+
+
+def test_an_override_that_refers_to_nothing_is_refused(small: Path) -> None:
+    assert "nosuch" in refusal(small, "storage=${nosuch}")
+
+
+def test_a_section_resolves_to_json_values(small: Path) -> None:
+    config: Config = load_config(str(small), ["evaluation.tests=[test,hard]"])
+    assert resolved(config, "evaluation")["tests"] == ["test", "hard"]

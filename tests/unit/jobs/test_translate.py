@@ -1,0 +1,130 @@
+"""Sentences in, translations out: files, bytes that are no text, and a model folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from command_line import REPOSITORY, environment, run
+from jobs.translate import decode_lines, load_translator, read_lines, translate, write_lines
+from pipeline.errors import AnuvadError, ArtifactError
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"", []),
+        (b"hello", ["hello"]),
+        (b"hello\n", ["hello"]),
+        (b"hello\n\nthank you\n", ["hello", "", "thank you"]),
+        (b"hello\r\nthank you\r\n", ["hello", "thank you"]),
+        (b"\xef\xbb\xbfhello\n", ["hello"]),
+        ("a\u2028b\u0085c\x0bd\n".encode(), ["a\u2028b\u0085c\x0bd"]),
+        ("नमस्ते\n".encode(), ["नमस्ते"]),
+    ],
+    ids=["nothing", "unended", "ended", "empty line", "windows", "bom", "separators", "hindi"],
+)
+def test_only_a_newline_ends_a_line(data: bytes, lines: list[str]) -> None:
+    assert decode_lines(data, "standard input") == lines
+
+
+def test_bytes_that_are_no_utf8_are_named() -> None:
+    with pytest.raises(AnuvadError, match=r"^standard input must be UTF-8, but byte 6 is 0xff$"):
+        decode_lines(b"hello\n\xff", "standard input")
+
+
+def test_an_input_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "missing.txt"
+    with pytest.raises(AnuvadError, match=f"--input .* {path}: No such file or directory"):
+        read_lines(path)
+
+
+def test_an_output_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text("older and longer than what comes\n")
+    write_lines(path, ["नमस्ते", "", "धन्यवाद"])
+    assert path.read_bytes() == "नमस्ते\n\nधन्यवाद\n".encode()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_output_file_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "no-folder" / "out.txt"
+    with pytest.raises(AnuvadError, match=f"--output must be writable, but {path}: No such"):
+        write_lines(path, [])
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained model folder; what it says is nonsense, but it says it."""
+    import safetensors.torch
+    import torch
+
+    from model.config import DecodeConfig, ModelConfig
+    from model.seq2seq import Seq2Seq
+    from model.translator import TranslatorConfig, save_folder
+    from pipeline.normalize import NormalizeConfig
+    from pipeline.tokenizer import Tokenizer, TokenizerConfig, train_tokenizer
+
+    root = tmp_path_factory.mktemp("model")
+    sentences = {"en": ["hello", "thank you", "my name"], "hi": ["नमस्ते", "धन्यवाद"]}
+    config = TokenizerConfig(vocab_size=16, byte_fallback=False)
+    for language, text in sentences.items():
+        train_tokenizer(iter(text), config, root / f"{language}.model", language)
+    torch.manual_seed(1)
+    model_config = ModelConfig(embedding_size=8, hidden_size=8)
+    sizes = [len(Tokenizer.load(root / f"{language}.model")) for language in sentences]
+    model = Seq2Seq(model_config, *sizes)
+    folder = root / "translator"
+    save_folder(
+        folder,
+        TranslatorConfig(
+            model=model_config,
+            normalize=NormalizeConfig(),
+            decode=DecodeConfig(beam_size=2),
+            max_source_tokens=12,
+            precision="fp32",
+        ),
+        safetensors.torch.save(model.state_dict()),
+        {language: (root / f"{language}.model").read_bytes() for language in sentences},
+    )
+    return folder
+
+
+def test_translations_keep_their_order_and_sentences_cut_are_counted(model_folder: Path) -> None:
+    translator = load_translator(str(model_folder), None)
+    outputs, cut = translate(translator, ["", "hello", "thank you " * 12, "hello"])
+    assert len(outputs) == 4
+    assert outputs[0] == ""
+    assert outputs[1] == outputs[3]
+    assert cut == [3]
+
+
+def test_a_model_folder_is_loaded_without_mlflow_and_ray(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from jobs.cli import run\n"
+        f"sys.argv = ['anuvad', '--model', {str(model_folder)!r}, 'hello']\n"
+        "try:\n    run('translate')\nexcept SystemExit as ended: assert not ended.code\n"
+        "print(sorted({'mlflow', 'ray'} & set(sys.modules)))"
+    )
+    env = environment(PYTHONPATH=str(REPOSITORY))
+    done = run([sys.executable, "-c", code], tmp_path, env=env)
+    assert (done.out.splitlines()[-1], done.err) == ("[]", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_folder_that_was_tampered_with_is_not_loaded(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tampered"
+    folder.mkdir()
+    for file in model_folder.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    data = bytearray((folder / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(data)
+    with pytest.raises(ArtifactError, match=r"model\.safetensors must have sha256"):
+        load_translator(str(folder), None)
