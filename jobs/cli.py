@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import os
+import shlex
 import shutil
 import sys
 import traceback
@@ -187,7 +188,9 @@ def retrain(config: ConfigArgument, overrides: Overrides = None, as_json: Json =
         else:
             from jobs.summary import print_summary
 
-            print_summary(result, program("anuvad"), _mlflow_command(job.tracking_uri))
+            print_summary(
+                result, _translate_command(job, config), _mlflow_command(job.tracking_uri)
+            )
 
 
 @app.command()
@@ -343,7 +346,9 @@ def _model_and_registry(
         loaded = load_config(config)
         model = model or f"models:/{loaded.registry.name}@champion"
         configured, storage = loaded.tracking.uri, storage or loaded.storage
-    uri = tracking_uri_at(configured, storage or "./anuvad-data")
+    from jobs.config import DEFAULT_STORAGE
+
+    uri = tracking_uri_at(configured, storage or DEFAULT_STORAGE)
     require_registry(uri)
     return model or DEFAULT_MODEL, uri
 
@@ -442,6 +447,18 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_row(*(cell.replace("[", r"\[") for cell in row))
     console = Console(highlight=False)
     Console(highlight=False, width=None if console.is_terminal else 200).print(table)
+
+
+def _translate_command(job: JobContext, config: str) -> str:
+    from jobs.config import DEFAULT_STORAGE
+    from pipeline.storage import Storage
+
+    command = f"{program('anuvad')} translate"
+    if job.config.tracking.uri is not None:
+        return f"{command} --config {shlex.quote(config)}"
+    if Storage(DEFAULT_STORAGE).uri != job.storage.uri:
+        return f"{command} --storage {shlex.quote(job.storage.uri)}"
+    return command
 
 
 def _mlflow_command(uri: str) -> str:

@@ -20,6 +20,8 @@ from pipeline.settings import Settings
 from pipeline.tensorize import TensorizeConfig
 from pipeline.tokenizer import TokenizerConfig
 
+DEFAULT_STORAGE = "./anuvad-data"
+
 
 class ComputeConfig(Settings):
     """Where training runs; none of it changes what is learnt."""
@@ -74,7 +76,7 @@ class RegistryConfig(Settings):
 class Config(Settings):
     """The whole configuration of a model, from its corpus to its alias."""
 
-    storage: str = Field("./anuvad-data", description="a path or URI that all machines see")
+    storage: str = Field(DEFAULT_STORAGE, description="a path or URI that all machines see")
     corpus: CorpusConfig
     clean: CleanConfig = CleanConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()

@@ -20,6 +20,7 @@ from jobs.scores import Health, PairedResult, Score, paired_bootstrap
 from pipeline.artifacts import Artifact
 
 VERDICT_TAG = "anuvad.verdict"
+BASIS_TAG = "anuvad.verdict_basis"
 
 
 @dataclass(frozen=True)
@@ -168,17 +169,18 @@ class Promotion:
 def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion:
     """Hold the challenger against the champion; move the alias if the gate lets it pass.
 
-    A version that stood before the gate already keeps its verdict.
+    The champion itself stays what it is, with the verdict that it got.
     """
-    registry, policy = job.registry, job.config.gate
+    registry, policy, tests = job.registry, job.config.gate, job.config.evaluation.tests
     champion = registry.by_alias(challenger.name, CHAMPION)
-    decided = challenger.tags.get(VERDICT_TAG)
-    if champion is not None and champion.number == challenger.number:
-        why = f"version {challenger.number} is the champion already"
-        verdict = Verdict.from_json(decided) if decided else Verdict(False, why, ())
-        return Promotion(verdict, champion, None, {})
-    tests = job.config.evaluation.tests
     ours = evaluate(job, challenger, corpus, tests).tests[policy.test]
+    basis = basis_of(policy, ours)
+    if champion is not None and champion.number == challenger.number:
+        decided = champion.tags.get(VERDICT_TAG)
+        why = f"version {challenger.number} is the champion already"
+        verdict = Verdict.from_json(decided) if decided else Verdict(True, why, ())
+        registry.set_tags(challenger, {VERDICT_TAG: verdict.to_json(), BASIS_TAG: basis})
+        return Promotion(verdict, champion, None, {})
     before_tests = evaluate(job, champion, corpus, tests).tests if champion else {}
     theirs = before_tests.get(policy.test)
     paired = _compare(ours, theirs, job.config.evaluation.bootstrap_samples) if theirs else None
@@ -189,12 +191,21 @@ def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion
         policy,
     )
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    registry.set_tags(challenger, {VERDICT_TAG: verdict.to_json(), "anuvad.decided": now})
     if verdict.promoted:
         before = champion.number if champion else "none"
         registry.set_tags(challenger, {"anuvad.champion_before": before, "anuvad.promoted": now})
         registry.set_alias(challenger, CHAMPION)
+    # Last, so that a verdict that stands was carried out.
+    registry.set_tags(
+        challenger,
+        {VERDICT_TAG: verdict.to_json(), BASIS_TAG: basis, "anuvad.decided": now},
+    )
     return Promotion(verdict, challenger if verdict.promoted else champion, champion, before_tests)
+
+
+def basis_of(policy: GateConfig, measured: ScoredTest) -> str:
+    """What a verdict rests on: the rules, and the scores that were judged by them."""
+    return json.dumps({"gate": policy.model_dump(mode="json"), "scores": measured.artifact.id})
 
 
 def _compare(challenger: ScoredTest, champion: ScoredTest, samples: int) -> PairedResult:

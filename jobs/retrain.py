@@ -14,9 +14,10 @@ from typing import Any
 from jobs.context import JobContext
 from jobs.evaluate import Evaluation, evaluate
 from jobs.lock import hold
-from jobs.promote import VERDICT_TAG, Promotion, Verdict, promote
+from jobs.promote import BASIS_TAG, VERDICT_TAG, Promotion, Verdict, basis_of, promote
 from jobs.registry import CHAMPION, Version
-from jobs.train import Trained, train
+from jobs.train import Trained, lock_name, train_under_lock
+from pipeline.artifacts import Artifact
 from pipeline.errors import BusyError
 
 
@@ -60,12 +61,11 @@ def retrain(job: JobContext, command: Sequence[str]) -> Retrained:
     Raises:
         BusyError: if another process retrains the same model in the same storage.
     """
-    name = job.config.registry.name
-    with hold(job.storage, f"retrain-{name}"):
-        trained = train(job, command)
+    with hold(job.storage, lock_name(job.config)):
+        trained = train_under_lock(job, command)
         corpus = trained.stages["corpus"].artifact
         evaluation = evaluate(job, trained.version, corpus, job.config.evaluation.tests)
-        promotion, decided_now = _decide_once(job, trained, corpus)
+        promotion, decided_now = _decide_once(job, trained, evaluation, corpus)
         report = _report(job, trained, evaluation, promotion, command)
         scored_now = any(not test.skipped for test in evaluation.tests.values())
         was_new = trained.was_new or decided_now or scored_now
@@ -92,11 +92,18 @@ def stages_json(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _decide_once(job: JobContext, trained: Trained, corpus: Any) -> tuple[Promotion, bool]:
-    """The gate's verdict; a version that was judged before keeps the verdict it got."""
+def _decide_once(
+    job: JobContext, trained: Trained, evaluation: Evaluation, corpus: Artifact
+) -> tuple[Promotion, bool]:
+    """The gate's verdict, and whether it was given now.
+
+    A version that was judged by the same rules on the same scores keeps the verdict it got.
+    """
     registry, version = job.registry, trained.version
-    standing = registry.resolve(version.uri).tags.get(VERDICT_TAG)
-    if standing is not None:
+    tags = registry.resolve(version.uri).tags
+    standing = tags.get(VERDICT_TAG)
+    basis = basis_of(job.config.gate, evaluation.tests[job.config.gate.test])
+    if standing is not None and tags.get(BASIS_TAG) == basis:
         champion = registry.by_alias(version.name, CHAMPION)
         verdict = _as_of_now(Verdict.from_json(standing), version, champion)
         return Promotion(verdict, champion, None, {}), False

@@ -21,12 +21,12 @@ _SCORES = {"bleu_intl": "BLEU (intl)", "bleu_13a": "BLEU (13a)", "chrf2": "chrF2
 _WIDTH_ELSEWHERE = 160
 
 
-def print_summary(result: Retrained, anuvad: str, mlflow_page: str) -> None:
+def print_summary(result: Retrained, translate: str, mlflow_page: str) -> None:
     """Stages, scores, five translations, the verdict, and where to go from here.
 
     Args:
         result: what the retraining came to.
-        anuvad: how this machine calls the program ``anuvad``.
+        translate: the command that translates with models of this registry.
         mlflow_page: the command that opens the MLflow page, or its address.
     """
     out = Console(file=sys.stdout, highlight=False)
@@ -39,7 +39,7 @@ def print_summary(result: Retrained, anuvad: str, mlflow_page: str) -> None:
         _stages(result),
         _scores(result.evaluation),
         _translations(result.evaluation),
-        _verdict(result, anuvad, mlflow_page),
+        _verdict(result, translate, mlflow_page),
     ):
         out.print(part)
         out.print()
@@ -82,7 +82,8 @@ def _translations(evaluation: Evaluation) -> RenderableType:
 
     Terminals differ in how wide they draw Devanagari, so columns of it would not stand straight.
     """
-    text = Text("translations of unseen sentences, spread evenly over the test set", style="bold")
+    test = next(iter(evaluation.tests))
+    text = Text(f"translations, at even steps through the test set {test}", style="bold")
     for sample in _pick(evaluation):
         same = sample.hypothesis == sample.reference
         text.append(f"\n  {sample.source}\n", style="not bold")
@@ -102,7 +103,7 @@ def _pick(evaluation: Evaluation) -> list[Sample]:
     return samples[::step][:_SHOWN]
 
 
-def _verdict(result: Retrained, anuvad: str, mlflow_page: str) -> RenderableType:
+def _verdict(result: Retrained, translate: str, mlflow_page: str) -> RenderableType:
     version, verdict = result.trained.version, result.promotion.verdict
     champion = result.promotion.champion
     is_champion = champion is not None and champion.number == version.number
@@ -118,5 +119,5 @@ def _verdict(result: Retrained, anuvad: str, mlflow_page: str) -> RenderableType
     table.add_row("report", Text(str(result.report)))
     table.add_row("MLflow page", Text(mlflow_page))
     model = f"models:/{version.name}@{alias}"
-    table.add_row("translate", Text(f'{anuvad} translate --model {model} "…"'))
+    table.add_row("translate", Text(f'{translate} --model {model} "…"'))
     return table

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.config import Config, dump_yaml
+from jobs.config import Config, dump_yaml, resolved
 from jobs.context import JobContext
 from jobs.events import Event
 from jobs.fit import WEIGHTS, fit, plan_training, read_summary, train_spec
+from jobs.lock import hold
 from jobs.registry import CHALLENGER, TRAINING_TAG, Version
 from jobs.versions import git_revision, package_versions
 from pipeline import artifacts, stages
@@ -29,6 +30,8 @@ from pipeline.artifacts import Artifact
 from pipeline.errors import AnuvadError
 from pipeline.stages import StagePlan, StageResult
 from pipeline.tokenizer import LANGUAGES
+
+COMPLETE_TAG = "anuvad.registered"
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,8 @@ def plan(job: JobContext) -> list[StagePlan]:
 
 
 def run_id_of(config: Config, training_id: str) -> str:
-    """The id of a run: a hash of what is trained and of how it is decoded, scored and judged."""
-    sections = {
-        name: getattr(config, name).model_dump(mode="json")
-        for name in ("decode", "evaluation", "gate", "registry")
-    }
+    """The id of a run: a hash of what is registered, the training and how it is decoded."""
+    sections = {name: resolved(config, name) for name in ("decode", "registry")}
     identity = json.dumps({"training": training_id, **sections}, sort_keys=True)
     return f"{config.registry.name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
@@ -85,7 +85,21 @@ def train(job: JobContext, command: Sequence[str]) -> Trained:
     Args:
         job: the job.
         command: what the user typed, for the run's record.
+
+    Raises:
+        BusyError: if another process trains the same model in the same storage.
     """
+    with hold(job.storage, lock_name(job.config)):
+        return train_under_lock(job, command)
+
+
+def lock_name(config: Config) -> str:
+    """The lock that a training of this model holds."""
+    return f"retrain-{config.registry.name}"
+
+
+def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
+    """:func:`train`, for a caller that holds its lock."""
     config = job.config
     spec = train_spec(config, stages.specs(job.data))
     run_id = run_id_of(config, spec.id)
@@ -124,7 +138,9 @@ def _registered(job: JobContext, training_id: str) -> Version | None:
     decode = job.config.decode.model_dump_json()
     for version in job.registry.versions(job.config.registry.name):
         tags = version.tags
-        if tags.get(TRAINING_TAG) == training_id and tags.get("anuvad.decode") == decode:
+        is_ours = tags.get(TRAINING_TAG) == training_id and tags.get("anuvad.decode") == decode
+        # Without this tag the registration was cut off before the alias was set.
+        if is_ours and COMPLETE_TAG in tags:
             return version
     return None
 
@@ -245,6 +261,7 @@ def _register(
             config.registry.name, folder, content_hash(folder), run.id, tags
         )
     job.registry.set_alias(version, CHALLENGER)
+    job.registry.set_tags(version, {COMPLETE_TAG: "yes"})
     return version
 
 

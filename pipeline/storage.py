@@ -133,6 +133,9 @@ class Storage:
             scratch = Path(tempfile.gettempdir()) / f"anuvad-{uuid.uuid4().hex}-{Path(path).name}"
         try:
             scratch.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(path, error) from error
+        try:
             yield scratch
             if target is not None:
                 # The rename must not become durable before the bytes are.
@@ -148,10 +151,7 @@ class Storage:
         except OSError as error:
             if error.errno not in _CANNOT_WRITE:
                 raise
-            raise ArtifactError(
-                f"{self.uri_of(path)} must be writable and its disk have room, but: "
-                f"{os.strerror(error.errno)}"
-            ) from error
+            raise self._unwritable(path, error) from error
         finally:
             # Where its folder could not be made nothing has to go, and that must not mask why.
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -197,6 +197,12 @@ class Storage:
             self._filesystem.delete_dir(info.path)
         elif info.type == pafs.FileType.File:
             self._filesystem.delete_file(info.path)
+
+    def _unwritable(self, path: str, error: OSError) -> ArtifactError:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        return ArtifactError(
+            f"{self.uri_of(path)} must be writable and its disk have room, but: {reason}"
+        )
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root

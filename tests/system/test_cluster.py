@@ -1,4 +1,4 @@
-"""The same command on a cluster: two simulated nodes, each with the workers that it has room for."""
+"""The same command on a cluster of two simulated nodes, each with room for one worker."""
 
 from __future__ import annotations
 
