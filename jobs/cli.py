@@ -288,6 +288,8 @@ def translate(
 
         if sentences and input_file is not None:
             raise ConfigError("sentences come as arguments or from --input, not from both")
+        if output_file is not None:
+            translation.require_writable(output_file)
         lines = _input_lines(sentences, input_file)
         name, uri = _model_and_registry(model, config, storage)
         translator = translation.load_translator(name, uri)
@@ -464,7 +466,7 @@ def _translate_command(job: JobContext, config: str) -> str:
 def _mlflow_command(uri: str) -> str:
     if uri.startswith(("http://", "https://")):
         return uri
-    return f"{program('mlflow')} ui --backend-store-uri {uri}"
+    return f"{program('mlflow')} ui --backend-store-uri {shlex.quote(uri)}"
 
 
 def program(name: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from pipeline.errors import AnuvadError
 
@@ -51,6 +53,8 @@ class RaySession:
         if ray.is_initialized():
             return
         address = os.environ.get("RAY_ADDRESS")
+        if address:
+            _require_answer(address)
         try:
             if address:
                 ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
@@ -68,6 +72,53 @@ class RaySession:
             message = " ".join(str(error).split())[:300]
             raise AnuvadError(f"{place} must answer, but: {message}") from error
         self._ours = True
+
+
+def ray_endpoint(address: str) -> tuple[str, int] | None:
+    """Host and port of a ``RAY_ADDRESS``; None for ``auto`` and ``local``, which name none."""
+    if address in ("auto", "local"):
+        return None
+    split = urlsplit(address if "://" in address else f"//{address}")
+    return split.hostname or "", split.port or (10001 if split.scheme == "ray" else 6379)
+
+
+def answers(host: str, port: int, timeout_s: float = 5.0) -> bool:
+    """Whether something listens there."""
+    try:
+        with socket.create_connection((host, port), timeout=timeout_s):
+            return True
+    except OSError:
+        return False
+
+
+def _require_answer(address: str) -> None:
+    # Ray itself would try for minutes, and print the lines of its C++ core meanwhile.
+    endpoint = ray_endpoint(address)
+    if endpoint is not None and not answers(*endpoint):
+        raise AnuvadError(
+            f"the cluster at RAY_ADDRESS={address} must answer, but nothing listens there; start "
+            f"its head, or unset RAY_ADDRESS for a local Ray"
+        )
+
+
+def require_gpus(wanted: int) -> None:
+    """Refuse a training on a local Ray for which this machine has too few GPUs.
+
+    Ray would wait for them for ever. A cluster may yet grow, so there it is left to wait.
+
+    Raises:
+        AnuvadError: naming both numbers.
+    """
+    if os.environ.get("RAY_ADDRESS"):
+        return
+    import torch
+
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if there < wanted:
+        raise AnuvadError(
+            f"compute.use_gpu needs a GPU for each of the {wanted} workers, but this machine has "
+            f"{there}: set compute.use_gpu=false, or RAY_ADDRESS to a cluster that has them"
+        )
 
 
 def _quiet_environment() -> None:

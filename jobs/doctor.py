@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from jobs.cluster import answers, ray_endpoint
 from jobs.context import JobContext
 from jobs.tracking import registry_stands
 from pipeline.corpus import kind_of
@@ -122,10 +121,10 @@ def _ray() -> Finding:
     address = os.environ.get("RAY_ADDRESS")
     if not address:
         return Finding("Ray", "RAY_ADDRESS is not set", True, "a local Ray is started for each job")
-    if address in ("local", "auto"):
+    endpoint = ray_endpoint(address)
+    if endpoint is None:
         return Finding("Ray", address, True, "as RAY_ADDRESS says")
-    split = urlsplit(address if "://" in address else f"ray://{address}")
-    good = _answers(split.hostname or "", split.port or 6379)
+    good = answers(*endpoint, _TIMEOUT_S)
     return Finding("Ray", address, good, "answers" if good else "does not answer: is its head up?")
 
 
@@ -150,14 +149,6 @@ def _hub(job: JobContext) -> Finding:
     good, seen = _get(f"{endpoint}/api/datasets/{job.config.corpus.source}")
     follows = "the corpus can be fetched" if good else f"{seen}: corpus.source=FOLDER does without"
     return Finding("hub", endpoint, good, follows)
-
-
-def _answers(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection((host, port), timeout=_TIMEOUT_S):
-            return True
-    except OSError:
-        return False
 
 
 def _get(url: str) -> tuple[bool, str]:

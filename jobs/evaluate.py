@@ -9,9 +9,11 @@ holds   scores are sacreBLEU's on raw text, and reproducible from the outputs
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +26,7 @@ from jobs.scores import Health, Score, danda_effect, output_health, score_all
 from model.config import DecodeConfig
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
-from pipeline.corpus import read_rows
+from pipeline.corpus import read_rows, split_of
 from pipeline.errors import ConfigError, RegistryError
 from pipeline.runner import Task, run_parts
 
@@ -116,19 +118,30 @@ def evaluate(
     Raises:
         ConfigError: if the corpus has no such split.
     """
+    require_tests(corpus, tests)
     found = {test: _evaluate_test(job, version, corpus, test) for test in tests}
     _record(job.registry, version, found, job.config.decode)
     return Evaluation(version, found)
 
 
+def require_tests(corpus: Artifact, tests: Sequence[str]) -> None:
+    """Refuse test sets that the corpus does not have.
+
+    Raises:
+        ConfigError: naming those that it has.
+    """
+    splits = {split_of(name) for name in corpus.names("data/", ".parquet")}
+    missing = [test for test in tests if test not in splits]
+    if missing:
+        raise ConfigError(
+            f"evaluation.tests must name splits of the corpus ({', '.join(sorted(splits))}), "
+            f"not {', '.join(missing)}"
+        )
+
+
 def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: str) -> ScoredTest:
     config, storage = job.config, job.storage
     files = corpus.names(f"data/{test}-", ".parquet")
-    if not files:
-        splits = sorted({name.split("/")[-1].rsplit("-", 3)[0] for name in corpus.names("data/")})
-        raise ConfigError(
-            f"evaluation.tests must name splits of the corpus ({', '.join(splits)}), not {test!r}"
-        )
     spec = ArtifactSpec(
         "evaluate",
         {
@@ -240,15 +253,17 @@ def _translator(registry_uri: str, version: Version) -> Any:
     if key not in _LOADED:
         if not torch.cuda.is_available():
             torch.set_num_threads(1)
-        folder = Registry(registry_uri).fetch(version)
-        seen = content_hash(folder)
-        if seen != version.content:
-            raise RegistryError(
-                f"the files of {version.uri} must be those that were registered, with the hash "
-                f"{version.content}, but have {seen}"
-            )
         _LOADED.clear()
-        _LOADED[key] = Translator.load(folder)
+        # Ray ends its workers with a kill, so nothing may be left to be cleaned up at exit.
+        with tempfile.TemporaryDirectory(prefix="anuvad-model-") as scratch:
+            folder = Registry(registry_uri).download(version, Path(scratch))
+            seen = content_hash(folder)
+            if seen != version.content:
+                raise RegistryError(
+                    f"the files of {version.uri} must be those that were registered, with the "
+                    f"hash {version.content}, but have {seen}"
+                )
+            _LOADED[key] = Translator.load(folder)
     return _LOADED[key]
 
 
@@ -276,9 +291,11 @@ def _record(
     decode: DecodeConfig,
 ) -> None:
     """Write metrics, outputs and tags where the version's readers look for them, once."""
+    # The version in hand may have been read before an evaluation of a moment ago.
+    standing = registry.resolve(version.uri).tags
     for test, result in tests.items():
         key = f"anuvad.evaluation.{test}"
-        if version.tags.get(key) == result.artifact.id:
+        if standing.get(key) == result.artifact.id:
             continue
         metrics = {
             f"{test}/{name.replace('++', 'pp')}": score.score
@@ -287,7 +304,6 @@ def _record(
         registry.log_metrics(version, metrics)
         registry.log_file(version, result.artifact.local(OUTPUTS), f"evaluation/{test}")
         tags = {
-            key: result.artifact.id,
             f"anuvad.decode.{test}": decode.model_dump_json(),
             **{
                 f"anuvad.{test}.{name.replace('++', 'pp')}": (
@@ -296,7 +312,8 @@ def _record(
                 for name, s in result.scores.items()
             },
         }
-        registry.set_tags(version, tags)
+        # Its own id comes last: where it stands, all of it stands.
+        registry.set_tags(version, {**tags, key: result.artifact.id})
 
 
 def corpus_of(job: JobContext) -> Artifact:

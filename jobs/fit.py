@@ -53,9 +53,15 @@ _CODE = (
 
 def train_spec(config: Config, data: Mapping[str, ArtifactSpec]) -> ArtifactSpec:
     """What the training artifact is made of."""
+    # How often it is saved changes nothing about what is learnt.
+    learnt_by = {
+        key: value
+        for key, value in resolved(config, "train").items()
+        if key not in ("checkpoint_every", "keep_checkpoints")
+    }
     return ArtifactSpec(
         "train",
-        {"model": resolved(config, "model"), "train": resolved(config, "train")},
+        {"model": resolved(config, "model"), "train": learnt_by},
         code_fingerprint(*_CODE),
         {name: data[name].id for name in ("clean", "tokenizer", "tensorize")},
     )

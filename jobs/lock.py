@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from filelock import FileLock, Timeout
 
-from pipeline.errors import BusyError
+from pipeline.errors import AnuvadError, BusyError
 from pipeline.storage import Storage
 
 
@@ -30,7 +30,10 @@ def hold(storage: Storage, name: str) -> Iterator[None]:
         return
     path = storage.local_root / "locks" / f"{name}.lock"
     holder = path.with_suffix(".json")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AnuvadError(f"{path.parent} must be writable, but: {error.strerror}") from error
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)

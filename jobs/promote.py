@@ -169,16 +169,14 @@ class Promotion:
 def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion:
     """Hold the challenger against the champion; move the alias if the gate lets it pass.
 
-    The champion itself stays what it is, with the verdict that it got.
+    The champion itself stays what it is; what it breaks of the present rules is said.
     """
     registry, policy, tests = job.registry, job.config.gate, job.config.evaluation.tests
     champion = registry.by_alias(challenger.name, CHAMPION)
     ours = evaluate(job, challenger, corpus, tests).tests[policy.test]
     basis = basis_of(policy, ours)
     if champion is not None and champion.number == challenger.number:
-        decided = champion.tags.get(VERDICT_TAG)
-        why = f"version {challenger.number} is the champion already"
-        verdict = Verdict.from_json(decided) if decided else Verdict(True, why, ())
+        verdict = _of_champion(decide(Measured(ours.scores, ours.health), None, None, policy))
         registry.set_tags(challenger, {VERDICT_TAG: verdict.to_json(), BASIS_TAG: basis})
         return Promotion(verdict, champion, None, {})
     before_tests = evaluate(job, champion, corpus, tests).tests if champion else {}
@@ -201,6 +199,12 @@ def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion
         {VERDICT_TAG: verdict.to_json(), BASIS_TAG: basis, "anuvad.decided": now},
     )
     return Promotion(verdict, challenger if verdict.promoted else champion, champion, before_tests)
+
+
+def _of_champion(judged: Verdict) -> Verdict:
+    """The verdict on a version that is the champion: it stays, but must not break rules unseen."""
+    how = "all guardrails hold" if judged.promoted else f"but now {judged.why}"
+    return Verdict(True, f"is the champion already, {how}", judged.rules)
 
 
 def basis_of(policy: GateConfig, measured: ScoredTest) -> str:

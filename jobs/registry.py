@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import datetime
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -207,23 +205,13 @@ class Registry:
         with mlflow_errors(f"store {path.name}"):
             self._client.log_artifact(version.run_id, str(path), folder)
 
-    def fetch(self, version: Version) -> Path:
-        """The model folder of the version, on this machine."""
-        return _fetch(self.uri, version.uri)
-
-
-@cache
-def _fetch(registry_uri: str, model_uri: str) -> Path:
-    mlflow = open_mlflow(registry_uri)
-    folder = tempfile.TemporaryDirectory(prefix="anuvad-model-")
-    _FETCHED.append(folder)
-    with mlflow_errors(f"hand over {model_uri}"):
-        path = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=folder.name)
-    return Path(path) / "artifacts" / "translator"
-
-
-# Kept, and so deleted, as long as the process lives.
-_FETCHED: list[tempfile.TemporaryDirectory[str]] = []
+    def download(self, version: Version, scratch: Path) -> Path:
+        """The model folder of the version, copied below the folder ``scratch``."""
+        with mlflow_errors(f"hand over {version.uri}"):
+            path = self._mlflow.artifacts.download_artifacts(
+                artifact_uri=version.uri, dst_path=str(scratch)
+            )
+        return Path(path) / "artifacts" / "translator"
 
 
 def _version(found: Any) -> Version:

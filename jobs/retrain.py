@@ -16,6 +16,7 @@ from jobs.evaluate import Evaluation, evaluate
 from jobs.lock import hold
 from jobs.promote import BASIS_TAG, VERDICT_TAG, Promotion, Verdict, basis_of, promote
 from jobs.registry import CHAMPION, Version
+from jobs.rollback import ROLLED_BACK_TAG
 from jobs.train import Trained, lock_name, train_under_lock
 from pipeline.artifacts import Artifact
 from pipeline.errors import BusyError
@@ -66,9 +67,9 @@ def retrain(job: JobContext, command: Sequence[str]) -> Retrained:
         corpus = trained.stages["corpus"].artifact
         evaluation = evaluate(job, trained.version, corpus, job.config.evaluation.tests)
         promotion, decided_now = _decide_once(job, trained, evaluation, corpus)
-        report = _report(job, trained, evaluation, promotion, command)
         scored_now = any(not test.skipped for test in evaluation.tests.values())
         was_new = trained.was_new or decided_now or scored_now
+        report = _report(job, trained, evaluation, promotion, command, was_new)
         return Retrained(trained, evaluation, promotion, was_new, report)
 
 
@@ -97,13 +98,15 @@ def _decide_once(
 ) -> tuple[Promotion, bool]:
     """The gate's verdict, and whether it was given now.
 
-    A version that was judged by the same rules on the same scores keeps the verdict it got.
+    A version that was judged by the same rules on the same scores keeps the verdict it got; so does
+    one that a person has rolled back, whatever the rules are now.
     """
     registry, version = job.registry, trained.version
     tags = registry.resolve(version.uri).tags
     standing = tags.get(VERDICT_TAG)
     basis = basis_of(job.config.gate, evaluation.tests[job.config.gate.test])
-    if standing is not None and tags.get(BASIS_TAG) == basis:
+    is_final = tags.get(BASIS_TAG) == basis or ROLLED_BACK_TAG in tags
+    if standing is not None and is_final:
         champion = registry.by_alias(version.name, CHAMPION)
         verdict = _as_of_now(Verdict.from_json(standing), version, champion)
         return Promotion(verdict, champion, None, {}), False
@@ -127,13 +130,14 @@ def _report(
     evaluation: Evaluation,
     promotion: Promotion,
     command: Sequence[str],
+    was_new: bool,
 ) -> Path | str:
     """Write the HTML report to the storage and to the MLflow run; the one that stands, if any."""
     from jobs.build_report import build_report
     from jobs.report import render
 
     path = f"reports/{trained.run_id}.html"
-    if trained.was_new or job.storage.size(path) is None:
+    if was_new or job.storage.size(path) is None:
         page = render(build_report(job, trained, evaluation, promotion, command))
         job.storage.write_bytes(path, page.encode())
         job.registry.log_file(trained.version, job.storage.local(path), "report")

@@ -10,6 +10,8 @@ from jobs.context import JobContext
 from jobs.registry import CHAMPION, Version
 from pipeline.errors import RegistryError
 
+ROLLED_BACK_TAG = "anuvad.rolled_back"
+
 
 @dataclass(frozen=True)
 class Rollback:
@@ -47,7 +49,7 @@ def rollback(job: JobContext) -> Rollback:
         )
     before = registry.resolve(f"models:/{name}/{number}")
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    registry.set_tags(champion, {"anuvad.rolled_back": now})
+    registry.set_tags(champion, {ROLLED_BACK_TAG: now})
     registry.set_tags(before, {"anuvad.restored": now})
     registry.set_alias(before, CHAMPION)
     return Rollback(before=champion, champion=before)

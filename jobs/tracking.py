@@ -55,7 +55,8 @@ def require_registry(uri: str) -> None:
     if not registry_stands(uri):
         raise RegistryError(
             f"there must be a model registry at {uri}, but there is none yet; "
-            f"`anuvad retrain CONFIG` makes one, and storage=PATH names another place"
+            f"`anuvad retrain CONFIG` makes one, and storage=PATH (for translate, --storage PATH) "
+            f"names another place"
         )
 
 
@@ -97,6 +98,11 @@ def mlflow_errors(doing: str) -> Iterator[None]:
         yield
     except MlflowException as error:
         raise AnuvadError(f"MLflow must {doing}, but: {reason_of(error)}") from error
+    except Exception as error:
+        # Its database answers in the tongue of SQLAlchemy.
+        if type(error).__module__.split(".")[0] != "sqlalchemy":
+            raise
+        raise AnuvadError(f"MLflow's database must {doing}, but: {reason_of(error)}") from error
 
 
 def reason_of(error: Exception) -> str:

@@ -8,6 +8,7 @@ holds   the same data, settings and code are the same run and the same version, 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shlex
@@ -18,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.cluster import require_gpus
 from jobs.config import Config, dump_yaml, resolved
 from jobs.context import JobContext
+from jobs.evaluate import require_tests
 from jobs.events import Event
 from jobs.fit import WEIGHTS, fit, plan_training, read_summary, train_spec
 from jobs.lock import hold
@@ -31,7 +34,7 @@ from pipeline.errors import AnuvadError
 from pipeline.stages import StagePlan, StageResult
 from pipeline.tokenizer import LANGUAGES
 
-COMPLETE_TAG = "anuvad.registered"
+REGISTERED_TAG = "anuvad.registered"
 
 
 @dataclass(frozen=True)
@@ -103,24 +106,33 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     config = job.config
     spec = train_spec(config, stages.specs(job.data))
     run_id = run_id_of(config, spec.id)
-    data = stages.prepare(job.data, job.storage, job.runner, job.console)
     standing = artifacts.find(job.storage, spec)
+    # What can be refused is refused before hours of work.
+    uri = job.tracking_uri
+    if standing is None and config.compute.use_gpu:
+        require_gpus(config.compute.num_workers)
+    data = stages.prepare(job.data, job.storage, job.runner, job.console)
+    require_tests(data["corpus"].artifact, config.evaluation.tests)
     registered = _registered(job, spec.id) if standing else None
     if standing and registered:
         result = StageResult("train", standing, True, 0.0)
         job.console.stage_ended(result)
         return Trained(run_id, registered, {**data, "train": result}, was_new=False)
-    job.console.doing("mlflow", f"opening {job.tracking_uri}")
+    job.console.doing("mlflow", f"opening {uri}")
     run = _open_run(job, run_id)
     try:
         _record_data(run, job, data, spec.id, command)
         trained = _fit(job, run, data)
         version = _register(job, trained.artifact, data, run)
     except BaseException as error:
-        # An interruption is no failure: the same command goes on with this run.
-        run.end("FAILED" if isinstance(error, Exception) else "KILLED")
+        # An interruption is no failure: the same command goes on with this run. What MLflow has
+        # to say to that must not hide what happened.
+        with contextlib.suppress(AnuvadError):
+            run.end("FAILED" if isinstance(error, Exception) else "KILLED")
         raise
     run.end()
+    # Last, so that what stands was done to its end.
+    job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
     job.console.say("register", f"version {version.number} of {version.name}, the {CHALLENGER}")
     return Trained(run_id, version, {**data, "train": trained}, was_new=True)
 
@@ -137,10 +149,9 @@ def _registered(job: JobContext, training_id: str) -> Version | None:
     """The version made of this training with the decoding settings of the configuration."""
     decode = job.config.decode.model_dump_json()
     for version in job.registry.versions(job.config.registry.name):
-        tags = version.tags
-        is_ours = tags.get(TRAINING_TAG) == training_id and tags.get("anuvad.decode") == decode
-        # Without this tag the registration was cut off before the alias was set.
-        if is_ours and COMPLETE_TAG in tags:
+        # Two trainings can come to the same weights, and so to one version: a tag for each.
+        is_ours = f"{REGISTERED_TAG}.{training_id}" in version.tags
+        if is_ours and version.tags.get("anuvad.decode") == decode:
             return version
     return None
 
@@ -236,6 +247,9 @@ def _register(
 
     config = job.config
     tokenizer = data["tokenizer"].artifact
+    # The model's own manifest will vouch for these bytes, so they must be what was trained.
+    training.verify()
+    tokenizer.verify()
     with tempfile.TemporaryDirectory(prefix="anuvad-") as scratch:
         folder = Path(scratch) / "translator"
         save_folder(
@@ -261,7 +275,6 @@ def _register(
             config.registry.name, folder, content_hash(folder), run.id, tags
         )
     job.registry.set_alias(version, CHALLENGER)
-    job.registry.set_tags(version, {COMPLETE_TAG: "yes"})
     return version
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +34,8 @@ def load_translator(model: str, tracking_uri: str | None) -> Translator:
 
     assert tracking_uri is not None
     registry = Registry(tracking_uri)
-    return Translator.load(registry.fetch(registry.resolve(model)))
+    with tempfile.TemporaryDirectory(prefix="anuvad-model-") as scratch:
+        return Translator.load(registry.download(registry.resolve(model), Path(scratch)))
 
 
 def read_lines(path: Path) -> list[str]:
@@ -85,16 +88,41 @@ def translate(
     return [t.text for t in found], cut
 
 
+def require_writable(path: Path) -> None:
+    """Refuse an ``--output`` that can't be written, before hours of translating.
+
+    Raises:
+        AnuvadError: saying why.
+    """
+    target = path.resolve()
+    if target.is_dir():
+        raise AnuvadError(f"--output must be a file, but {path} is a folder")
+    place = target if target.exists() else target.parent
+    if not os.access(place, os.W_OK):
+        seen = "can't be written" if place.exists() else "is in no folder that exists"
+        raise AnuvadError(f"--output must be writable, but {path} {seen}")
+
+
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write ``lines``, each with its newline; an existing file is replaced as a whole.
+
+    A link is followed; a device or a pipe is written to and stays what it is.
 
     Raises:
         AnuvadError: if the file can't be written.
     """
-    scratch = path.with_name(f".{path.name}.part")
+    text = "".join(f"{line}\n" for line in lines)
+    target = path.resolve()
+    scratch = target.with_name(f".{target.name}.part")
     try:
-        scratch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        scratch.replace(path)
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
+        try:
+            scratch.write_text(text, encoding="utf-8")
+            scratch.replace(target)
+        finally:
+            scratch.unlink(missing_ok=True)
     except OSError as error:
         raise AnuvadError(f"--output must be writable, but {path}: {error.strerror}") from error
 

@@ -134,7 +134,9 @@ class Translator:
             found = self._search(source_BS, lengths_B, settings)
             outputs = self.target.decode([hypothesis.tokens for hypothesis in found])
             for place, text, hypothesis in zip(places, outputs, found, strict=True):
-                translations[place] = Translation(text, hypothesis.score, truncated[place])
+                # Bytes can spell a newline, but a translation is one line.
+                line = " ".join(text.split("\n"))
+                translations[place] = Translation(line, hypothesis.score, truncated[place])
         return translations
 
     def _search(

@@ -124,8 +124,8 @@ def test_without_a_registry_the_error_says_what_makes_one(
     assert (done.code, done.out) == (1, "")
     assert done.err == (
         f"error: there must be a model registry at sqlite:///{tmp_path}/anuvad-data/mlflow.db, "
-        "but there is none yet; `anuvad retrain CONFIG` makes one, and storage=PATH names "
-        "another place\n"
+        "but there is none yet; `anuvad retrain CONFIG` makes one, and storage=PATH (for "
+        "translate, --storage PATH) names another place\n"
     )
     assert not list(tmp_path.iterdir())
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from command_line import REPOSITORY, environment, run
-from jobs.translate import decode_lines, load_translator, read_lines, translate, write_lines
+from jobs.translate import (
+    decode_lines,
+    load_translator,
+    read_lines,
+    require_writable,
+    translate,
+    write_lines,
+)
 from pipeline.errors import AnuvadError, ArtifactError
 
 
@@ -128,3 +136,30 @@ def test_a_model_folder_that_was_tampered_with_is_not_loaded(
     (folder / "model.safetensors").write_bytes(data)
     with pytest.raises(ArtifactError, match=r"model\.safetensors must have sha256"):
         load_translator(str(folder), None)
+
+
+def test_output_follows_a_link_and_leaves_it_one(tmp_path: Path) -> None:
+    target, link = tmp_path / "out.txt", tmp_path / "link.txt"
+    target.write_text("old\n")
+    link.symlink_to(target)
+    write_lines(link, ["नमस्ते"])
+    assert link.is_symlink()
+    assert target.read_text(encoding="utf-8") == "नमस्ते\n"
+
+
+def test_output_to_a_pipe_leaves_it_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_lines(pipe, ["धन्यवाद"])
+    assert os.read(reader, 100).decode() == "धन्यवाद\n"
+    assert pipe.is_fifo()
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
+    os.close(reader)
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_translating(tmp_path: Path) -> None:
+    with pytest.raises(AnuvadError, match=r"^--output must be a file, but .* is a folder$"):
+        require_writable(tmp_path)
+    with pytest.raises(AnuvadError, match=r"is in no folder that exists$"):
+        require_writable(tmp_path / "nowhere" / "out.txt")
