@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from model.config import DecodeConfig, ModelConfig, TrainConfig
 from pipeline.clean import CleanConfig
 from pipeline.corpus import CorpusConfig
+from pipeline.dedup import DedupConfig
 from pipeline.errors import ConfigError
 from pipeline.settings import Settings
 from pipeline.tensorize import TensorizeConfig
@@ -79,6 +80,7 @@ class Config(Settings):
     storage: str = Field(DEFAULT_STORAGE, description="a path or URI that all machines see")
     corpus: CorpusConfig
     clean: CleanConfig = CleanConfig()
+    dedup: DedupConfig = DedupConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     tensorize: TensorizeConfig = TensorizeConfig()
     model: ModelConfig = ModelConfig()

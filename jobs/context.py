@@ -43,7 +43,9 @@ class JobContext:
     def data(self) -> DataConfig:
         """The configuration's data sections."""
         config = self.config
-        return DataConfig(config.corpus, config.clean, config.tokenizer, config.tensorize)
+        return DataConfig(
+            config.corpus, config.clean, config.tokenizer, config.tensorize, config.dedup
+        )
 
     @property
     def tracking_uri(self) -> str:

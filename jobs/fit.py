@@ -1,6 +1,6 @@
 """Training on Ray: Ray Train starts the workers, :mod:`model.training` does the work.
 
-reads   the token arrays, the tokenizers and the clean validation text
+reads   the token arrays, the tokenizers and the validation text they were made of
 writes  checkpoints in ``checkpoints/train-<hash>/`` and, at the end, the artifact
         ``train-<hash>/`` with ``model.safetensors`` (the best), ``history.jsonl`` and
         ``training.json``
@@ -23,7 +23,8 @@ from jobs.events import Event, EventBoard, EventPump
 from model.config import ModelConfig, TrainConfig
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
-from pipeline.errors import AnuvadError, TrainingError
+from pipeline.dedup import DedupConfig
+from pipeline.errors import AnuvadError, ArtifactError, TrainingError
 from pipeline.stages import StagePlan, StageResult, clean_shards, plan_of
 from pipeline.storage import Storage
 
@@ -63,7 +64,35 @@ def train_spec(config: Config, data: Mapping[str, ArtifactSpec]) -> ArtifactSpec
         "train",
         {"model": resolved(config, "model"), "train": learnt_by},
         code_fingerprint(*_CODE),
-        {name: data[name].id for name in ("clean", "tokenizer", "tensorize")},
+        {name: data[name].id for name in ("dedup", "tokenizer", "tensorize")},
+    )
+
+
+def refuse_unguarded(arrays: Artifact) -> None:
+    """Refuse token arrays that say nothing of copies and of leakage from validation and test.
+
+    Their manifest must name the artifact of the stage `dedup` that their pairs come from, and that
+    one's must say which rules ran. One that was switched off is on record there, and accepted.
+
+    Raises:
+        TrainingError: saying what is missing, and what to do.
+    """
+    name = arrays.spec.parents.get("dedup")
+    if name is None:
+        seen = "its manifest names no such artifact"
+    else:
+        try:
+            unsaid = DedupConfig.model_fields.keys() - {"partition_rows"}
+            unsaid -= artifacts.load(arrays.storage, name).spec.settings.keys()
+        except ArtifactError as error:
+            seen = str(error)
+        else:
+            if not unsaid:
+                return
+            seen = f"{name} does not say what was done about {', '.join(sorted(unsaid))}"
+    raise TrainingError(
+        f"{arrays.uri} must be made of pairs that the stage `dedup` has rid of copies and of what "
+        f"validation and test hold, but {seen}; run `anuvad prepare CONFIG`"
     )
 
 
@@ -104,8 +133,10 @@ def fit(
         on_event: is handed what the training reports, see :func:`model.training.train`.
 
     Raises:
-        TrainingError: if training can't go on; the checkpoints stay.
+        TrainingError: if training can't go on; the checkpoints stay. Or if nothing is known of
+            leakage into the token arrays, see :func:`refuse_unguarded`.
     """
+    refuse_unguarded(data["tensorize"].artifact)
     spec = train_spec(config, {name: result.artifact.spec for name, result in data.items()})
     found = artifacts.find(storage, spec)
     if found is not None:
@@ -219,9 +250,9 @@ def _train_here(order: TrainOrder, report: Callable[[Event], None]) -> None:
     if device.type == "cpu":
         torch.set_num_threads(order.compute.threads)
     workers = Workers(context.get_world_rank(), context.get_world_size(), device)
-    clean, tokenizer, tensorize = (
+    kept, tokenizer, tensorize = (
         artifacts.load(order.storage, order.spec.parents[name])
-        for name in ("clean", "tokenizer", "tensorize")
+        for name in ("dedup", "tokenizer", "tensorize")
     )
     source, target = (Tokenizer.load(tokenizer.local(f"{x}.model")) for x in ("en", "hi"))
     train_split, dev_split = order.splits
@@ -234,7 +265,7 @@ def _train_here(order: TrainOrder, report: Callable[[Event], None]) -> None:
         data=TokenDataset(
             [tensorize.local(n) for n in tensorize.names(f"{train_split}-", ".arrow")]
         ),
-        dev=DevSet(dev, _references(clean, dev_split, dev), target, order.train.dev_sentences),
+        dev=DevSet(dev, _references(kept, dev_split, dev), target, order.train.dev_sentences),
         folder=CheckpointFolder(
             order.storage,
             f"{CHECKPOINTS}/{order.spec.id}",
@@ -286,13 +317,13 @@ def _publish(
     artifacts.commit(storage, spec, [Part(entries, counts)])
 
 
-def _references(clean: Artifact, split: str, dataset: Any) -> list[str]:
+def _references(kept: Artifact, split: str, dataset: Any) -> list[str]:
     """The text of each target sentence that became token arrays, in their order."""
     import pyarrow.parquet as pq
 
     references: list[str] = []
-    for shard, arrays in zip(clean_shards(clean, split), dataset.shards, strict=True):
-        table = pq.read_table(clean.local(f"{shard}.parquet"), columns=["row", "hi"])
+    for shard, arrays in zip(clean_shards(kept, split), dataset.shards, strict=True):
+        table = pq.read_table(kept.local(f"{shard}.parquet"), columns=["row", "hi"])
         by_row = dict(
             zip(table.column("row").to_pylist(), table.column("hi").to_pylist(), strict=True)
         )

@@ -1,6 +1,6 @@
-"""One clean shard → one memory-mapped Arrow file of token ids.
+"""One shard of kept rows → one memory-mapped Arrow file of token ids.
 
-reads   ``clean-<hash>/train-00000-of-00004.parquet`` and the two tokenizers
+reads   ``dedup-<hash>/train-00000-of-00004.parquet`` and the two tokenizers
 writes  ``train-00000-of-00004.arrow``: ``row`` int64, ``source`` and ``target`` lists of uint16
         (uint32 where a vocabulary needs it), without special ids
 holds   no id is out of its vocabulary; reading lengths touches no token
@@ -44,7 +44,7 @@ def tensorize_shard(
     config: TensorizeConfig,
     out: Path,
 ) -> dict[str, int]:
-    """Encode one clean shard and write it as an Arrow file.
+    """Encode one shard of kept rows and write it as an Arrow file.
 
     Returns:
         ``<split>_pairs``, ``<split>_source_tokens``, ``<split>_target_tokens`` and

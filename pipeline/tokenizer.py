@@ -1,6 +1,6 @@
 """SentencePiece: train, load, encode, decode.
 
-reads   the ``train`` shards of a clean artifact
+reads   the ``train`` shards of a dedup artifact
 writes  ``en.model`` and ``hi.model``, one tokenizer a language
 holds   the same text and settings give the same files; special ids are 0 to 3, always
 """

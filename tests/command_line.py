@@ -16,7 +16,7 @@ SEED = REPOSITORY / "configs" / "seed.yaml"
 ANUVAD = Path(sys.executable).with_name("anuvad")
 
 _OURS = re.compile(
-    r"(corpus|clean|tokenizer|tensorize|train|register|evaluate|evaluate test|gate) +\S"
+    r"(corpus|clean|dedup|tokenizer|tensorize|train|register|evaluate|evaluate test|gate) +\S"
     r"|(ray|mlflow|warning) +\S"
     r"|(error|warning): \S|interrupted; \S"
 )

@@ -210,16 +210,16 @@ def test_plan_finds_everything_done_and_says_what_a_change_would_run(
     first: Finished, world: World
 ) -> None:
     states = {s["name"]: s["state"] for s in world.json("plan")["stages"]}
-    assert list(states) == ["corpus", "clean", "tokenizer", "tensorize", "train"]
+    assert list(states) == ["corpus", "clean", "dedup", "tokenizer", "tensorize", "train"]
     assert set(states.values()) == {"done"}
     changed = {s["name"]: s for s in world.json("plan", "tokenizer.vocab_size=30")["stages"]}
-    assert [changed[name]["state"] for name in states] == ["done", "done", "run", "run", "run"]
+    assert [changed[name]["state"] for name in states] == ["done"] * 3 + ["run"] * 3
     assert changed["tokenizer"]["why"] == "vocab_size 29 → 30"
 
 
 def test_prepare_skips_every_stage(first: Finished, world: World) -> None:
     stages = world.json("prepare")["stages"]
-    assert [s["name"] for s in stages] == ["corpus", "clean", "tokenizer", "tensorize"]
+    assert [s["name"] for s in stages] == ["corpus", "clean", "dedup", "tokenizer", "tensorize"]
     for stage in stages:
         assert stage.keys() >= {"name", "id", "path", "skipped", "seconds", "counts"}
         assert stage["skipped"]

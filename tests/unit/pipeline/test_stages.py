@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,15 +15,17 @@ from pipeline import artifacts, corpus
 from pipeline.artifacts import Part
 from pipeline.clean import CleanConfig
 from pipeline.corpus import CorpusConfig
+from pipeline.dedup import DedupConfig
 from pipeline.errors import CorpusError
 from pipeline.filters import FilterConfig
+from pipeline.normalize import NormalizeConfig, normalize
 from pipeline.runner import Runner, Task, run_here
 from pipeline.stages import DataConfig, StageResult, clean_shards, plan, prepare
 from pipeline.storage import Storage
 from pipeline.tensorize import TensorizeConfig, TokenArrays
 from pipeline.tokenizer import Tokenizer, TokenizerConfig
 
-ALL = ["corpus", "clean", "tokenizer", "tensorize"]
+ALL = ["corpus", "clean", "dedup", "tokenizer", "tensorize"]
 
 
 @dataclass
@@ -110,6 +113,7 @@ def test_what_was_prepared_is_the_corpus(config: DataConfig, storage: Storage) -
         artifact.verify()
     shards = [f"train-0000{i}-of-00003" for i in range(3)]
     assert clean_shards(made["clean"], "train") == shards
+    assert clean_shards(made["dedup"], "train") == shards
     assert made["tokenizer"].names() == ["en.model", "hi.model"]
     arrays = [TokenArrays.open(made["tensorize"].local(f"{shard}.arrow")) for shard in shards]
     assert [row for shard in arrays for row in shard.rows.tolist()] == list(range(20))
@@ -118,6 +122,7 @@ def test_what_was_prepared_is_the_corpus(config: DataConfig, storage: Storage) -
     assert tokenizer.decode(read[:3]) == [english for english, _ in TRAIN[:3]]
     assert made["corpus"].counts == {"train_rows": 20, "validation_rows": 3}
     assert made["clean"].counts["train_kept"] == 20
+    assert made["dedup"].counts["train_kept"] == 20
 
 
 def test_the_same_configuration_makes_the_same_bytes_in_another_place(
@@ -140,7 +145,7 @@ def test_a_second_prepare_runs_nothing_and_never_asks_for_a_runner(
 
     reports = Reports()
     results = prepare(config, storage, get_runner, reports)
-    assert [(r.skipped, r.seconds) for r in results.values()] == [(True, 0.0)] * 4
+    assert [(r.skipped, r.seconds) for r in results.values()] == [(True, 0.0)] * 5
     assert reports == Reports(ended=ALL)
 
 
@@ -163,6 +168,7 @@ def test_a_new_vocabulary_size_runs_the_tokenizer_and_tensorize_and_says_why(
     assert states(changed, storage) == {
         "corpus": ("done", "unchanged"),
         "clean": ("done", "unchanged"),
+        "dedup": ("done", "unchanged"),
         "tokenizer": ("run", "vocab_size 70 → 72"),
         "tensorize": ("run", "reads a new tokenizer"),
     }
@@ -207,14 +213,47 @@ def test_an_interrupted_stage_is_planned_as_such(config: DataConfig, storage: St
     assert states(config, storage)["clean"] == ("run", "was interrupted")
 
 
-# Of the ten tasks four clean, two train a tokenizer and four tensorize.
-@pytest.mark.parametrize("limit", [1, 3, 4, 5, 6, 9])
+def test_a_new_cap_runs_dedup_and_what_reads_it_and_says_why(
+    config: DataConfig, storage: Storage
+) -> None:
+    run(config, storage)
+    capped = replace(config, dedup=DedupConfig(max_copies_hindi=3))
+    assert states(capped, storage) == {
+        "corpus": ("done", "unchanged"),
+        "clean": ("done", "unchanged"),
+        "dedup": ("run", "max_copies_hindi 16 → 3"),
+        "tokenizer": ("run", "reads a new dedup"),
+        "tensorize": ("run", "reads a new dedup; reads a new tokenizer"),
+    }
+
+
+def test_the_size_of_a_partition_runs_nothing(config: DataConfig, storage: Storage) -> None:
+    run(config, storage)
+    results, _ = run(replace(config, dedup=DedupConfig(partition_rows=5)), storage)
+    assert all(result.skipped for result in results.values())
+
+
+def test_a_pair_that_dedup_dropped_is_in_no_token_array(
+    config: DataConfig, storage: Storage, tmp_path: Path
+) -> None:
+    file = tmp_path / "corpus" / "data" / "train-00000-of-00001.parquet"
+    corpus.write_pairs([*TRAIN[:3], TRAIN[1], VALIDATION[0], *TRAIN[3:]], file)
+    results, _ = run(config, storage)
+    made = results["tensorize"].artifact
+    arrays = [TokenArrays.open(made.local(name)) for name in made.names("train-", ".arrow")]
+    assert [row for shard in arrays for row in shard.rows.tolist()] == [0, 1, 2, *range(5, 22)]
+    assert results["tokenizer"].artifact.counts["en_sentences"] == 20
+
+
+# Of the twenty tasks four clean, ten are of dedup (one reads the evaluation's sides, three and two
+# compare, four write), two train a tokenizer and four tensorize.
+@pytest.mark.parametrize("limit", [1, 3, 4, 5, 8, 9, 10, 12, 14, 15, 16, 19])
 def test_an_interrupted_prepare_goes_on_where_it_stopped(
     config: DataConfig, storage: Storage, tmp_path: Path, limit: int
 ) -> None:
     whole = Counting()
     expected, _ = run(config, Storage(str(tmp_path / "whole")), whole)
-    assert len(whole.names) == 10
+    assert len(whole.names) == 20
     first, second = Counting(limit), Counting()
     with pytest.raises(KeyboardInterrupt):
         run(config, storage, first)
@@ -297,6 +336,8 @@ def test_inline_pairs_are_prepared_like_any_corpus(storage: Storage) -> None:
         CleanConfig(),
         TokenizerConfig(vocab_size=70, byte_fallback=False),
         TensorizeConfig(),
+        # They are their own validation split.
+        DedupConfig(leakage=False),
     )
     results, _ = run(config, storage)
     assert results["corpus"].artifact.counts == {
@@ -318,7 +359,8 @@ def test_a_corpus_in_several_files_is_read_in_order(
     tables = [pq.read_table(made.local(f"{s}.parquet")) for s in clean_shards(made, "train")]
     assert [len(table) for table in tables] == [8, 3, 8, 1]
     english = [text for table in tables for text in table.column("en").to_pylist()]
-    assert english == [english for english, _ in TRAIN]
+    unused: Counter[str] = Counter()
+    assert english == [normalize(english, NormalizeConfig(), unused) for english, _ in TRAIN]
 
 
 def test_rejects_are_no_shards(config: DataConfig, storage: Storage, tmp_path: Path) -> None:
@@ -351,5 +393,8 @@ def test_real_data_is_prepared_with_every_pair_accounted_for(
     counts = results["clean"].artifact.counts
     dropped = sum(n for key, n in counts.items() if key.startswith("train_dropped_"))
     assert counts["train_visited"] == counts["train_kept"] + dropped == 14_366
+    unique = results["dedup"].artifact.counts
+    dropped = sum(n for key, n in unique.items() if key.startswith("train_dropped_"))
+    assert unique["train_visited"] == unique["train_kept"] + dropped == counts["train_kept"]
     made = results["tensorize"].artifact.counts
-    assert made["train_pairs"] + made["train_dropped_too_many_tokens"] == counts["train_kept"]
+    assert made["train_pairs"] + made["train_dropped_too_many_tokens"] == unique["train_kept"]
