@@ -58,7 +58,7 @@ def _root(
 
 @app.command()
 def prepare(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
-    """Download, clean, deduplicate, tokenize and tensorize the corpus."""
+    """Download, clean, deduplicate and tensorize the corpus."""
     with _job(config, overrides) as job:
         from jobs.prepare import prepare as run_job
         from jobs.retrain import stages_json

@@ -54,7 +54,7 @@ class RaySession:
             return
         address = os.environ.get("RAY_ADDRESS")
         if address:
-            _require_answer(address)
+            require_answer(address)
         try:
             if address:
                 ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
@@ -91,7 +91,12 @@ def answers(host: str, port: int, timeout_s: float = 5.0) -> bool:
         return False
 
 
-def _require_answer(address: str) -> None:
+def require_answer(address: str) -> None:
+    """Refuse a cluster at which nothing listens.
+
+    Raises:
+        AnuvadError: naming the address.
+    """
     # Ray itself would try for minutes, and print the lines of its C++ core meanwhile.
     endpoint = ray_endpoint(address)
     if endpoint is not None and not answers(*endpoint):

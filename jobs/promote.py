@@ -149,12 +149,14 @@ class Promotion:
         champion: the champion after it.
         before: the champion before it.
         before_tests: that one on the test sets; empty if there was none.
+        decided: whether there was anything to decide; not so for the champion itself.
     """
 
     verdict: Verdict
     champion: Version | None
     before: Version | None
     before_tests: Mapping[str, ScoredTest]
+    decided: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """What ``anuvad promote --json`` prints."""
@@ -177,8 +179,9 @@ def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion
     basis = basis_of(policy, ours)
     if champion is not None and champion.number == challenger.number:
         verdict = _of_champion(decide(Measured(ours.scores, ours.health), None, None, policy))
-        registry.set_tags(challenger, {VERDICT_TAG: verdict.to_json(), BASIS_TAG: basis})
-        return Promotion(verdict, champion, None, {})
+        if VERDICT_TAG not in champion.tags:
+            registry.set_tags(champion, {VERDICT_TAG: verdict.to_json(), BASIS_TAG: basis})
+        return Promotion(verdict, champion, None, {}, decided=False)
     before_tests = evaluate(job, champion, corpus, tests).tests if champion else {}
     theirs = before_tests.get(policy.test)
     paired = _compare(ours, theirs, job.config.evaluation.bootstrap_samples) if theirs else None

@@ -113,7 +113,7 @@ def _decide_once(
     promotion = promote(job, version, corpus)
     how = "promoted" if promotion.verdict.promoted else "stays a challenger"
     job.console.say("gate", f"version {version.number} {how}: {promotion.verdict.why}")
-    return promotion, True
+    return promotion, promotion.decided
 
 
 def _as_of_now(verdict: Verdict, version: Version, champion: Version | None) -> Verdict:

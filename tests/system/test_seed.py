@@ -247,7 +247,9 @@ def test_promote_leaves_the_champion_what_it_is(first: Finished, world: World) -
     found = world.json("promote")
     assert found["promoted"] is True
     assert found["champion"] == "1"
-    assert found["why"] == "the first champion: all guardrails hold"
+    assert found["why"] == "is the champion already, all guardrails hold"
+    # The verdict that made it the champion stays on record.
+    assert world.json("status")["champion"]["why"] == "the first champion: all guardrails hold"
 
 
 def test_train_finds_its_version_standing(first: Finished, world: World) -> None:
@@ -343,6 +345,7 @@ def test_a_second_version_is_held_against_the_champion(
     assert skipped == {
         "corpus": True,
         "clean": True,
+        "dedup": True,
         "tokenizer": True,
         "tensorize": True,
         "train": False,

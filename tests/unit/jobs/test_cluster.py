@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from jobs.cluster import RaySession, ray_endpoint, require_gpus
+from jobs.cluster import ray_endpoint, require_answer, require_gpus
 from pipeline.errors import AnuvadError
 
 
@@ -25,18 +25,12 @@ def test_an_address_names_host_and_port(address: str, endpoint: tuple[str, int] 
     assert ray_endpoint(address) == endpoint
 
 
-def test_a_cluster_at_which_nothing_listens_is_refused_at_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_cluster_at_which_nothing_listens_is_refused_at_once() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
-    with (
-        pytest.raises(AnuvadError, match=f"RAY_ADDRESS=127.0.0.1:{port} must answer"),
-        RaySession() as session,
-    ):
-        session.ensure()
+    with pytest.raises(AnuvadError, match=f"RAY_ADDRESS=127.0.0.1:{port} must answer"):
+        require_answer(f"127.0.0.1:{port}")
 
 
 def test_more_gpus_than_the_machine_has_are_refused_naming_both_numbers(
