@@ -112,7 +112,8 @@ def _decide_once(
         return Promotion(verdict, champion, None, {}), False
     promotion = promote(job, version, corpus)
     how = "promoted" if promotion.verdict.promoted else "stays a challenger"
-    job.console.say("gate", f"version {version.number} {how}: {promotion.verdict.why}")
+    verdict = f"{how}: {promotion.verdict.why}" if promotion.decided else promotion.verdict.why
+    job.console.say("gate", f"version {version.number} {verdict}")
     return promotion, promotion.decided
 
 
