@@ -112,8 +112,8 @@ def _decide_once(
         return Promotion(verdict, champion, None, {}), False
     promotion = promote(job, version, corpus)
     how = "promoted" if promotion.verdict.promoted else "stays a challenger"
-    verdict = f"{how}: {promotion.verdict.why}" if promotion.decided else promotion.verdict.why
-    job.console.say("gate", f"version {version.number} {verdict}")
+    said = f"{how}: {promotion.verdict.why}" if promotion.decided else promotion.verdict.why
+    job.console.say("gate", f"version {version.number} {said}")
     return promotion, promotion.decided
 
 
