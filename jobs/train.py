@@ -164,7 +164,7 @@ def _record_data(
     command: Sequence[str],
 ) -> None:
     config = job.config
-    run.params(_flat(config.model_dump(mode="json", exclude={"corpus": {"pairs"}})))
+    run.params(artifacts.flatten(config.model_dump(mode="json", exclude={"corpus": {"pairs"}})))
     run.text(dump_yaml(config), "config.yaml")
     lineage = {
         "source": config.corpus.source,
@@ -276,16 +276,6 @@ def _register(
         )
     job.registry.set_alias(version, CHALLENGER)
     return version
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 if __name__ == "__main__":

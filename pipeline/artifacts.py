@@ -252,7 +252,7 @@ def explain(storage: Storage, spec: ArtifactSpec) -> str:
 
 
 def _differences(old: ArtifactSpec, new: ArtifactSpec) -> list[str]:
-    before, after = _flat(old.settings), _flat(new.settings)
+    before, after = flatten(old.settings), flatten(new.settings)
     lines = [
         f"{key} {_short(before.get(key))} → {_short(after.get(key))}"
         for key in sorted(before.keys() | after.keys())
@@ -273,11 +273,12 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings under dotted keys: ``{"a": {"b": 1}}`` as ``{"a.b": 1}``."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{key}."))
+            flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[f"{prefix}{key}"] = value
     return flat
