@@ -1,5 +1,5 @@
 """Text in, token arrays out.
 
 The stages of the data pipeline, from corpus files to memory-mapped token arrays. Nothing here
-imports torch or mlflow, and only :mod:`pipeline.stages` imports ray.
+imports torch or mlflow, and only :mod:`pipeline.runner` imports ray.
 """

@@ -25,7 +25,8 @@ from pipeline.dedup import DedupConfig
 from pipeline.errors import CorpusError
 from pipeline.phrasebook import PhrasebookConfig
 from pipeline.runner import Runner, Task, run_here
-from pipeline.stages import COMPARED, DataConfig, StageResult, clean_shards, prepare
+from pipeline.stages import DataConfig, StageResult, clean_shards, prepare
+from pipeline.stages.dedup import COMPARED
 from pipeline.storage import Storage
 from pipeline.tensorize import TensorizeConfig
 from pipeline.tokenizer import TokenizerConfig

@@ -12,11 +12,15 @@ import pytest
 from local_hub import DATASET, REVISION, Answer, LocalHub
 from pipeline import artifacts, corpus, download, stages
 from pipeline.artifacts import ArtifactSpec, Part
+from pipeline.clean import CleanConfig
 from pipeline.corpus import SourceFile
 from pipeline.download import ATTEMPTS, assemble, fetch_part, hub_files, parts_of
 from pipeline.errors import CorpusError
 from pipeline.runner import run_here
+from pipeline.stages.corpus import DOWNLOADED
 from pipeline.storage import Storage, sha256_of
+from pipeline.tensorize import TensorizeConfig
+from pipeline.tokenizer import TokenizerConfig
 
 TRAIN = "data/train-00000-of-00001.parquet"
 CONTENT = bytes(range(256)) * 20
@@ -265,9 +269,9 @@ def fetch_corpus(storage: Storage, **settings: object) -> artifacts.Artifact:
     """The corpus artifact."""
     config = stages.DataConfig(
         corpus.CorpusConfig(source=DATASET, revision=REVISION, **({"part_bytes": 1024} | settings)),
-        stages.CleanConfig(),
-        stages.TokenizerConfig(),
-        stages.TensorizeConfig(),
+        CleanConfig(),
+        TokenizerConfig(),
+        TensorizeConfig(),
     )
     return stages.prepare(config, storage, lambda: run_here, Silent(), until="corpus")[
         "corpus"
@@ -280,7 +284,7 @@ def test_a_fetched_corpus_is_the_publishers_byte_for_byte(
     made = fetch_corpus(storage)
     assert {n: made.local(n).read_bytes() for n in made.names()} == dataset.files
     assert made.counts == {"train_rows": 300, "validation_rows": 3}
-    assert not storage.exists(f"{made.path}/{stages.DOWNLOADED}")
+    assert not storage.exists(f"{made.path}/{DOWNLOADED}")
     parts = -(-len(dataset.files[TRAIN]) // 1024)
     assert parts > 2
     assert len([name for name, _ in dataset.ranges if name == TRAIN]) == parts

@@ -1,0 +1,134 @@
+"""The graph: which stage reads which, what runs, and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pipeline import artifacts, corpus
+from pipeline.artifacts import Artifact, ArtifactSpec, code_fingerprint
+from pipeline.runner import Runner
+from pipeline.stages.clean import run_clean
+from pipeline.stages.corpus import run_corpus
+from pipeline.stages.dedup import run_dedup
+from pipeline.stages.stage import DataConfig, StagePlan, StageReporter, StageResult, StageRun
+from pipeline.stages.tensorize import run_tensorize
+from pipeline.stages.tokenizer import run_tokenizer
+from pipeline.storage import Storage
+
+
+def specs(config: DataConfig) -> dict[str, ArtifactSpec]:
+    """Stage → what its artifact is made of, in the order of the graph; nothing is run.
+
+    Raises:
+        ConfigError: if the corpus source can't be understood.
+        CorpusError: if its folder holds no corpus.
+    """
+    generated = config.corpus.source == "phrasebook"
+    made = [
+        ArtifactSpec(
+            "corpus",
+            corpus.identity(config.corpus),
+            # Fetched bytes are the publisher's, whatever code fetched them.
+            code_fingerprint("pipeline.phrasebook") if generated else "",
+            {},
+        )
+    ]
+    made.append(
+        ArtifactSpec(
+            "clean",
+            config.clean.model_dump(mode="json") | {"splits": list(config.splits)},
+            code_fingerprint(
+                "pipeline.clean",
+                "pipeline.columns",
+                "pipeline.filters",
+                "pipeline.language",
+                "pipeline.normalize",
+            ),
+            {"corpus": made[0].id},
+        )
+    )
+    made.append(
+        ArtifactSpec(
+            "dedup",
+            config.dedup.model_dump(mode="json", exclude={"partition_rows"})
+            | {"splits": list(config.splits)},
+            code_fingerprint("pipeline.dedup", "pipeline.leakage", "pipeline.normalize"),
+            {"corpus": made[0].id, "clean": made[1].id},
+        )
+    )
+    made.append(
+        ArtifactSpec(
+            "tokenizer",
+            config.tokenizer.model_dump(mode="json"),
+            code_fingerprint("pipeline.tokenizer"),
+            {"dedup": made[2].id},
+        )
+    )
+    made.append(
+        ArtifactSpec(
+            "tensorize",
+            config.tensorize.model_dump(mode="json"),
+            code_fingerprint("pipeline.tensorize"),
+            {"dedup": made[2].id, "tokenizer": made[3].id},
+        )
+    )
+    return {spec.stage: spec for spec in made}
+
+
+def plan(config: DataConfig, storage: Storage) -> list[StagePlan]:
+    """For each stage, whether it would run and why; nothing is run."""
+    return [plan_of(storage, spec) for spec in specs(config).values()]
+
+
+def plan_of(storage: Storage, spec: ArtifactSpec) -> StagePlan:
+    """Whether the stage of ``spec`` would run, and why."""
+    state = "done" if artifacts.find(storage, spec) else "run"
+    return StagePlan(spec.stage, state, artifacts.explain(storage, spec))
+
+
+def prepare(
+    config: DataConfig,
+    storage: Storage,
+    get_runner: Callable[[], Runner],
+    reporter: StageReporter,
+    until: str | None = None,
+) -> dict[str, StageResult]:
+    """Bring every stage's artifact into being; those that stand are left as they are.
+
+    Args:
+        config: the data sections.
+        storage: where the artifacts go.
+        get_runner: called once the first stage has to run, so that with nothing to do no Ray
+            starts.
+        reporter: is told how it goes.
+        until: the last stage that is wanted; all of them if None.
+    """
+    results: dict[str, StageResult] = {}
+    done: dict[str, Artifact] = {}
+    runner: Runner | None = None
+    for name, spec in specs(config).items():
+        artifact = artifacts.find(storage, spec)
+        skipped, seconds = artifact is not None, 0.0
+        if artifact is None:
+            # Connecting to Ray takes seconds, which are not this stage's.
+            runner = runner or get_runner()
+            started = time.monotonic()
+            reporter.stage_started(name, artifacts.explain(storage, spec))
+            artifact = _RUN[name](StageRun(config, storage, spec, done, runner, reporter))
+            seconds = time.monotonic() - started
+        done[name] = artifact
+        results[name] = StageResult(name, artifact, skipped, seconds)
+        reporter.stage_ended(results[name])
+        if name == until:
+            break
+    return results
+
+
+_RUN: dict[str, Callable[[StageRun], Artifact]] = {
+    "corpus": run_corpus,
+    "clean": run_clean,
+    "dedup": run_dedup,
+    "tokenizer": run_tokenizer,
+    "tensorize": run_tensorize,
+}
