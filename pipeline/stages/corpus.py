@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from pathlib import Path
 
 from pipeline import artifacts, corpus, download
 from pipeline.artifacts import Artifact, ArtifactSpec, Part
 from pipeline.corpus import CorpusConfig, SourceFile
-from pipeline.download import BytePart
 from pipeline.errors import CorpusError
 from pipeline.runner import Task
+from pipeline.stages.hub import download_files
 from pipeline.stages.stage import DataConfig, StageRun
 from pipeline.storage import Storage
-
-DOWNLOADED = "downloaded"
-"""Folder of a corpus artifact that holds byte ranges until their file is whole."""
-
 
 def run_corpus(run: StageRun) -> Artifact:
     config = run.config.corpus
     kind = corpus.kind_of(config)
     if kind == "hub":
         assert config.revision is not None
-        parts = _download(run, config.source, config.revision)
+        listed = download.hub_files(config.source, config.revision)
+        _check_splits(run.config, {corpus.split_of(f.name) for f in listed})
+        parts = download_files(run, config.source, config.revision, listed)
     elif kind == "folder":
         files = corpus.folder_files(Path(config.source).expanduser())
         # Only this process is sure to see the folder; a Ray task may run on another machine.
@@ -43,29 +41,6 @@ def _check_splits(config: DataConfig, seen: Set[str]) -> None:
         )
 
 
-def _download(run: StageRun, dataset: str, revision: str) -> list[Part]:
-    files = download.hub_files(dataset, revision)
-    _check_splits(run.config, {corpus.split_of(f.name) for f in files})
-    # A file that an interrupted run made whole is not fetched again.
-    missing = [
-        f for f in files if not artifacts.read_part(run.storage, run.spec, Path(f.name).name)
-    ]
-    pieces = {f.name: download.parts_of(f, run.config.corpus.part_bytes) for f in files}
-    fetches = [
-        Task(piece.name, _fetch_part, (run.storage, run.spec, dataset, revision, piece))
-        for f in missing
-        for piece in pieces[f.name]
-    ]
-    run.parts(fetches, after=len(files))
-    joins = [
-        Task(Path(f.name).name, _assemble_file, (run.storage, run.spec, f, pieces[f.name]))
-        for f in files
-    ]
-    parts = run.parts(joins, before=len(fetches))
-    run.storage.delete(f"{run.spec.path}/{DOWNLOADED}")
-    return parts
-
-
 def _generate(storage: Storage, spec: ArtifactSpec, config: CorpusConfig) -> Part:
     files, counts = [], {}
     for split, pairs in corpus.generated_splits(config).items():
@@ -82,31 +57,5 @@ def _copy_file(storage: Storage, spec: ArtifactSpec, file: SourceFile) -> Part:
     rows = corpus.check_parquet(path, file.location)
     with storage.writing(f"{spec.path}/{file.name}") as out:
         download.assemble([path], file, out)
-    entry = artifacts.entry_of(storage, spec, file.name)
-    return Part((entry,), {f"{corpus.split_of(file.name)}_rows": rows})
-
-
-def _fetch_part(
-    storage: Storage, spec: ArtifactSpec, dataset: str, revision: str, piece: BytePart
-) -> Part:
-    name = f"{DOWNLOADED}/{piece.name}"
-    with storage.writing(f"{spec.path}/{name}") as out:
-        download.fetch_part(dataset, revision, piece, out)
-    return Part((artifacts.entry_of(storage, spec, name),), {"bytes": piece.stop - piece.start})
-
-
-def _assemble_file(
-    storage: Storage, spec: ArtifactSpec, file: SourceFile, pieces: Sequence[BytePart]
-) -> Part:
-    names = [f"{spec.path}/{DOWNLOADED}/{piece.name}" for piece in pieces]
-    try:
-        with storage.writing(f"{spec.path}/{file.name}") as out:
-            download.assemble([storage.local(name) for name in names], file, out)
-            rows = corpus.check_parquet(out, file.name)
-    except CorpusError:
-        # What came is not what is published: the next run must fetch it anew.
-        for name in names:
-            storage.delete(name)
-        raise
     entry = artifacts.entry_of(storage, spec, file.name)
     return Part((entry,), {f"{corpus.split_of(file.name)}_rows": rows})

@@ -17,7 +17,7 @@ from pipeline.corpus import SourceFile
 from pipeline.download import ATTEMPTS, assemble, fetch_part, hub_files, parts_of
 from pipeline.errors import CorpusError
 from pipeline.runner import run_here
-from pipeline.stages.corpus import DOWNLOADED
+from pipeline.stages.hub import DOWNLOADED
 from pipeline.storage import Storage, sha256_of
 from pipeline.tensorize import TensorizeConfig
 from pipeline.tokenizer import TokenizerConfig
