@@ -13,7 +13,7 @@ from jobs.fit import read_history
 from jobs.promote import Promotion
 from jobs.report import GateRow, ReportData, Sample, StageRow
 from jobs.scores import danda_note
-from jobs.train import Trained
+from jobs.train import Trained, sources_of
 from jobs.versions import git_revision, package_versions
 
 
@@ -52,9 +52,11 @@ def build_report(
         samples=[sample for test in evaluation.tests.values() for sample in samples_of(test)],
         config_yaml=dump_yaml(config),
         lineage={
-            "source": config.corpus.source,
-            "revision": config.corpus.revision or "none",
-            "licence": config.corpus.licence,
+            **{
+                f"source {row.pop('name')}": ", ".join(row.values())
+                for row in sources_of(config.corpus, trained.stages["corpus"].artifact)
+            },
+            "licence": config.corpus.licences,
             "git revision": git_revision(),
             **{f"{name} artifact": r.artifact.id for name, r in trained.stages.items()},
             **{f"{name} version": number for name, number in package_versions().items()},

@@ -164,6 +164,9 @@ def counts_line(counts: dict[str, int]) -> str:
     groups: dict[str, list[str]] = {}
     # Sorted, as a manifest is: a stage says the same when it ran and when it stood.
     for key, n in sorted(counts.items()):
+        if "/" in key:
+            # The sums of one source; the report shows them.
+            continue
         if key in _WORDED:
             groups.setdefault("", []).append(_WORDED[key].format(n))
             continue

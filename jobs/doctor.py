@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from jobs.cluster import answers, ray_endpoint
 from jobs.context import JobContext
 from jobs.tracking import registry_stands
-from pipeline.corpus import kind_of
 from pipeline.errors import ConfigError
+from pipeline.sources import kind_of
 
 _GIB = 1 << 30
 _TIMEOUT_S = 5.0
@@ -140,13 +140,14 @@ def _mlflow(job: JobContext) -> Finding:
 
 def _hub(job: JobContext) -> Finding:
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    corpus = job.config.corpus
     try:
-        needed = kind_of(job.config.corpus) == "hub"
+        needed = [source.source for source in corpus.each if kind_of(source) == "hub"]
     except ConfigError as error:
-        return Finding("corpus", job.config.corpus.source, False, str(error))
+        return Finding("corpus", corpus.in_words(), False, str(error))
     if not needed:
-        return Finding("hub", "not asked", True, f"{job.config.corpus.source} needs no network")
-    good, seen = _get(f"{endpoint}/api/datasets/{job.config.corpus.source}")
+        return Finding("hub", "not asked", True, f"{corpus.in_words()} needs no network")
+    good, seen = _get(f"{endpoint}/api/datasets/{needed[0]}")
     follows = "the corpus can be fetched" if good else f"{seen}: corpus.source=FOLDER does without"
     return Finding("hub", endpoint, good, follows)
 

@@ -26,7 +26,7 @@ from jobs.scores import Health, Score, danda_effect, output_health, score_all
 from model.config import DecodeConfig
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
-from pipeline.corpus import read_rows, split_of
+from pipeline.corpus import files_of, read_rows, splits_of
 from pipeline.errors import ConfigError, RegistryError
 from pipeline.runner import Task, run_parts
 
@@ -130,18 +130,18 @@ def require_tests(corpus: Artifact, tests: Sequence[str]) -> None:
     Raises:
         ConfigError: naming those that it has.
     """
-    splits = {split_of(name) for name in corpus.names("data/", ".parquet")}
+    splits = splits_of(corpus)
     missing = [test for test in tests if test not in splits]
     if missing:
         raise ConfigError(
-            f"evaluation.tests must name splits of the corpus ({', '.join(sorted(splits))}), "
+            f"evaluation.tests must name splits of the corpus ({', '.join(splits)}), "
             f"not {', '.join(missing)}"
         )
 
 
 def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: str) -> ScoredTest:
     config, storage = job.config, job.storage
-    files = corpus.names(f"data/{test}-", ".parquet")
+    files = files_of(corpus, test)
     spec = ArtifactSpec(
         "evaluate",
         {

@@ -30,6 +30,7 @@ from jobs.registry import CHALLENGER, TRAINING_TAG, Version
 from jobs.versions import git_revision, package_versions
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact
+from pipeline.corpus import CorpusConfig
 from pipeline.errors import AnuvadError
 from pipeline.stages import StagePlan, StageResult
 from pipeline.tokenizer import LANGUAGES
@@ -167,9 +168,7 @@ def _record_data(
     run.params(artifacts.flatten(config.model_dump(mode="json", exclude={"corpus": {"pairs"}})))
     run.text(dump_yaml(config), "config.yaml")
     lineage = {
-        "source": config.corpus.source,
-        "revision": config.corpus.revision,
-        "licence": config.corpus.licence,
+        "sources": sources_of(config.corpus, data["corpus"].artifact),
         "training": training_id,
         "git_revision": git_revision(),
         "packages": package_versions(),
@@ -186,7 +185,7 @@ def _record_data(
     run.text(json.dumps(lineage, indent=1, ensure_ascii=False), "lineage.json")
     run.tags(
         {
-            "anuvad.licence": config.corpus.licence,
+            "anuvad.licence": config.corpus.licences,
             "anuvad.git_revision": git_revision(),
             "anuvad.command": shlex.join(command),
             **{f"anuvad.{name}": result.artifact.id for name, result in data.items()},
@@ -194,7 +193,17 @@ def _record_data(
     )
     run.metrics({f"seconds/{name}": r.seconds for name, r in data.items() if not r.skipped})
     corpus = data["corpus"].artifact
-    run.dataset(config.corpus.source, corpus.id, corpus.uri)
+    run.dataset(config.corpus.in_words(), corpus.id, corpus.uri)
+
+
+def sources_of(config: CorpusConfig, corpus: Artifact) -> list[dict[str, str]]:
+    """Each source of a corpus: its name, where it came from, its licence and its revision."""
+    found = []
+    for source in config.each:
+        row = {"name": source.label, "source": source.source, "licence": source.licence}
+        revision = corpus.spec.settings["sources"][source.label].get("revision")
+        found.append(row | ({"revision": revision} if revision else {}))
+    return found
 
 
 def _fit(job: JobContext, run: Any, data: Mapping[str, StageResult]) -> StageResult:
@@ -268,8 +277,8 @@ def _register(
             TRAINING_TAG: training.id,
             "anuvad.decode": config.decode.model_dump_json(),
             "anuvad.corpus": data["corpus"].artifact.id,
-            "anuvad.source": config.corpus.source,
-            "anuvad.licence": config.corpus.licence,
+            "anuvad.source": config.corpus.in_words(),
+            "anuvad.licence": config.corpus.licences,
         }
         version = job.registry.register(
             config.registry.name, folder, content_hash(folder), run.id, tags

@@ -166,6 +166,13 @@ def total_counts(parts: Sequence[Part]) -> Counts:
     return total
 
 
+def with_source(counts: Mapping[str, int], split: str, source: str) -> dict[str, int]:
+    """Counts of one source's pairs, under the names of the split's and of the source's sums."""
+    return {
+        f"{prefix}{split}_{key}": n for prefix in ("", f"{source}/") for key, n in counts.items()
+    }
+
+
 def commit(storage: Storage, spec: ArtifactSpec, parts: Sequence[Part]) -> Artifact:
     """Write the manifest, which makes the artifact complete; counts are added up."""
     counts = total_counts(parts)

@@ -1,10 +1,10 @@
-"""A corpus source → the parquet files of its splits.
+"""A corpus: its sources under their names → the parquet files of its splits.
 
-reads   ``phrasebook`` (generated), ``inline`` (pairs in the configuration), a folder laid out as a
-        Hugging Face dataset, or a hub id at a pinned revision
-writes  ``artifacts/corpus-<hash>/data/<split>-NNNNN-of-NNNNN.parquet``, each with the one column
-        ``translation: struct<en: string, hi: string>``, as the hub publishes them
-holds   files that were fetched are the publisher's, byte for byte
+reads   the sources of the configuration, see :mod:`pipeline.sources`
+writes  ``artifacts/corpus-<hash>/data/<source>/<split>-NNNNN-of-NNNNN.parquet``, each with the one
+        column ``translation: struct<en: string, hi: string>``, as the hub publishes them
+holds   files that are of this layout already are the publisher's, byte for byte; sources come in
+        the order of the configuration, and their files in that of their names
 """
 
 from __future__ import annotations
@@ -13,41 +13,33 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
+from pipeline.artifacts import Artifact
 from pipeline.errors import ConfigError, CorpusError
-from pipeline.phrasebook import PhrasebookConfig, generate
-from pipeline.settings import Settings
-from pipeline.storage import sha256_of
+from pipeline.formats import SCHEMA
+from pipeline.phrasebook import generate
+from pipeline.sources import InputFile, SourceConfig, input_files, kind_of, number_by_split
 
-SourceKind = Literal["phrasebook", "inline", "folder", "hub"]
-
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_BATCH_ROWS = 1 << 14
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_DATA_FILE = re.compile(r"(?:.*/)?(?P<split>[\w]+)-\d{5}-of-\d{5}\.parquet")
-
-SCHEMA = pa.schema([("translation", pa.struct([("en", pa.string()), ("hi", pa.string())]))])
+_DATA_FILE = re.compile(r"(?:data/)?(?:(?P<source>[^/]+)/)?(?P<split>\w+)-\d{5}-of-\d{5}\.parquet")
 
 
-class CorpusConfig(Settings):
-    """Where the sentence pairs come from."""
+class CorpusConfig(SourceConfig):
+    """Where the sentence pairs come from: one source, or several in ``sources``."""
 
     source: str = Field(
-        description="`phrasebook`, `inline`, a folder laid out as a Hugging Face dataset, or a "
-        "hub id such as `cfilt/iitb-english-hindi`; a folder that exists is taken as a folder"
+        "", description="the corpus's one source, see the keys of a source; or none, but `sources`"
     )
-    revision: str | None = Field(
-        None, description="the hub revision, a commit of 40 hex digits; not read for other sources"
+    sources: tuple[SourceConfig, ...] = Field(
+        (),
+        description="several sources, each with its name; of equal pairs the first source's stays",
     )
-    licence: str = Field("unknown", description="written on every run and model made from it")
-    pairs: tuple[tuple[str, str], ...] = Field(
-        (), description="English and Hindi sentences, for the source `inline`"
-    )
-    phrasebook: PhrasebookConfig = PhrasebookConfig()
     part_bytes: int = Field(
         32 << 20, ge=1 << 10, description="bytes that one download task fetches"
     )
@@ -55,11 +47,26 @@ class CorpusConfig(Settings):
     validation_split: str = "validation"
 
     @model_validator(mode="after")
-    def _inline_needs_pairs(self) -> CorpusConfig:
-        if (self.source == "inline") != bool(self.pairs):
+    def _one_source_or_several(self) -> CorpusConfig:
+        if bool(self.source) == bool(self.sources):
+            seen = f"both, {self.source!r} and {len(self.sources)}" if self.source else "neither"
+            raise ValueError(f"corpus must have either `source` or `sources`, but has {seen}")
+        unnamed = [source.source for source in self.sources if source.name is None]
+        if unnamed:
+            raise ValueError(f"each of corpus.sources must have a name, but {unnamed[0]} has none")
+        names = [source.name for source in self.sources]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
             raise ValueError(
-                "corpus.pairs must be given for the source `inline` and for no other, "
-                f"but source is {self.source!r} with {len(self.pairs)} pairs"
+                f"each of corpus.sources must have a name of its own, but two are called "
+                f"{', '.join(map(str, sorted(twice, key=str)))}"
+            )
+        alone = set(SourceConfig.model_fields) - {"source"}
+        beside = sorted(alone & self.model_fields_set) if self.sources else []
+        if beside:
+            raise ValueError(
+                f"beside corpus.sources each source has its own keys, but corpus has "
+                f"{', '.join(beside)}, which would be read for none"
             )
         return self
 
@@ -72,16 +79,35 @@ class CorpusConfig(Settings):
             )
         return self
 
+    @property
+    def each(self) -> tuple[SourceConfig, ...]:
+        """The sources, be they one or several."""
+        return self.sources or (self,)
+
+    @property
+    def licences(self) -> str:
+        """Of all sources, each once: ``CC BY-NC 4.0; CC BY-SA 4.0``."""
+        return "; ".join(dict.fromkeys(source.licence for source in self.each))
+
+    @property
+    def caps(self) -> dict[str, int]:
+        """Source → the training pairs that are read of it, where that is not all."""
+        return {s.label: s.max_pairs for s in self.each if s.max_pairs is not None}
+
+    def in_words(self) -> str:
+        """The sources as one reads them: ``cfilt/iitb-english-hindi``, ``web/*.tsv``."""
+        return ", ".join(source.source for source in self.each)
+
 
 @dataclass(frozen=True)
 class SourceFile:
     """One file of a source: where it is, and what its publisher says of it.
 
     Attributes:
-        name: its name in the corpus artifact, ``data/<split>-NNNNN-of-NNNNN.parquet``.
-        location: a local path, or the file's path in the hub's repository.
+        name: its name in the corpus artifact, ``data/<source>/<split>-NNNNN-of-NNNNN.parquet``.
+        location: the file's path in the hub's repository.
         size: bytes.
-        sha256: as published; None for a local file whose publisher says nothing.
+        sha256: as published; None where the publisher says nothing.
     """
 
     name: str
@@ -90,8 +116,13 @@ class SourceFile:
     sha256: str | None
 
 
+def file_name(source: str, split: str, index: int, total: int) -> str:
+    """Where a file lies in the corpus artifact: ``data/iitb/train-00000-of-00001.parquet``."""
+    return f"data/{source}/{split}-{index:05}-of-{total:05}.parquet"
+
+
 def split_of(name: str) -> str:
-    """``train`` of ``data/train-00000-of-00001.parquet``.
+    """``train`` of ``data/iitb/train-00000-of-00001.parquet``.
 
     Raises:
         CorpusError: if the name has no split.
@@ -104,75 +135,76 @@ def split_of(name: str) -> str:
     return match["split"]
 
 
-def kind_of(config: CorpusConfig) -> SourceKind:
-    """Which kind of source ``config.source`` names.
-
-    Raises:
-        ConfigError: if it is none of them, or a hub id without a pinned revision.
-    """
-    source = config.source
-    if source == "phrasebook":
-        return "phrasebook"
-    if source == "inline":
-        return "inline"
-    if Path(source).expanduser().is_dir():
-        return "folder"
-    if _HUB_ID.fullmatch(source) and not source.startswith((".", "/", "~")):
-        if config.revision is None or not _COMMIT.fullmatch(config.revision):
-            raise ConfigError(
-                f"corpus.revision must be a commit of 40 hex digits for the hub dataset {source}, "
-                f"not {config.revision!r}; its page lists them under Files, History (there is no "
-                f"folder of this name in {Path.cwd()})"
-            )
-        return "hub"
-    raise ConfigError(
-        f"corpus.source must be `phrasebook`, `inline`, an existing folder or a hub id, but "
-        f"{source!r} is none of these (seen from {Path.cwd()})"
-    )
+def source_of(name: str) -> str:
+    """``iitb`` of ``data/iitb/train-00000-of-00001.parquet``."""
+    return name.split("/")[1]
 
 
-def identity(config: CorpusConfig) -> dict[str, Any]:
-    """What makes this corpus what it is, as JSON values: the settings of the corpus stage.
+def splits_of(artifact: Artifact) -> list[str]:
+    """The splits of a corpus artifact, sorted."""
+    return sorted({split_of(name) for name in artifact.names("data/", ".parquet")})
 
-    For a folder that is what its files contain, not where it lies, so that a moved or copied
+
+def sources_of(artifact: Artifact) -> list[str]:
+    """The names of the sources of a corpus artifact, in the configuration's order."""
+    return list(artifact.spec.settings["order"])
+
+
+def files_of(artifact: Artifact, split: str) -> list[str]:
+    """The files of a split: sources in the configuration's order, files in that of their names."""
+    sources = sources_of(artifact)
+    names = [name for name in artifact.names("data/", ".parquet") if split_of(name) == split]
+    return sorted(names, key=lambda name: (sources.index(source_of(name)), name))
+
+
+def identity(source: SourceConfig) -> dict[str, Any]:
+    """What makes a source what it is, as JSON values: its part of the corpus stage's settings.
+
+    For files on a disk that is what they contain, not where they lie, so that a moved or copied
     folder is the same corpus; for the hub it is the pinned revision, and needs no request.
 
     Raises:
-        ConfigError: see :func:`kind_of`.
+        ConfigError: see :func:`~pipeline.sources.kind_of`; or if the revision is no commit.
         CorpusError: if a folder holds no corpus.
     """
-    kind = kind_of(config)
+    kind = kind_of(source)
     if kind == "phrasebook":
-        return {"source": kind, "phrasebook": config.phrasebook.model_dump(mode="json")}
+        return {"kind": kind, "phrasebook": source.phrasebook.model_dump(mode="json")}
     if kind == "inline":
-        return {"source": kind, "pairs": [list(pair) for pair in config.pairs]}
+        return {"kind": kind, "pairs": [list(pair) for pair in source.pairs]}
     if kind == "hub":
-        return {"source": config.source, "revision": config.revision}
-    files = folder_files(Path(config.source).expanduser())
-    return {"source": kind, "files": {f.name: f.sha256 for f in files}}
+        if not _COMMIT.fullmatch(source.revision or ""):
+            raise ConfigError(
+                f"corpus.revision must be a commit of 40 hex digits for the hub dataset "
+                f"{source.source}, not {source.revision!r}"
+            )
+        found = {"kind": kind, "dataset": source.source, "revision": source.revision}
+        return found | _columns(source)
+    files = {name: file.fingerprint() for name, file in named_files(source).items()}
+    return {"kind": kind, "files": files} | _columns(source)
 
 
-def folder_files(folder: Path) -> list[SourceFile]:
-    """The parquet files of a folder laid out as a Hugging Face dataset, with their hashes.
+def _columns(source: SourceConfig) -> dict[str, str]:
+    columns = {"english": source.english, "hindi": source.hindi}
+    return {} if columns == {"english": "en", "hindi": "hi"} else columns
+
+
+def named_files(source: SourceConfig) -> dict[str, InputFile]:
+    """Name in the corpus artifact → the file of a source of the kind ``files``.
 
     Raises:
-        CorpusError: if there are none.
+        CorpusError: see :func:`~pipeline.sources.input_files`.
     """
-    paths = sorted(folder.glob("data/*.parquet")) or sorted(folder.glob("*.parquet"))
-    if not paths:
-        raise CorpusError(
-            f"{folder.resolve()} must hold data/<split>-NNNNN-of-NNNNN.parquet, but holds no "
-            f"parquet file"
-        )
-    for path in paths:
-        split_of(path.name)
-    return [
-        SourceFile(f"data/{p.name}", str(p.resolve()), p.stat().st_size, sha256_of(p))
-        for p in paths
-    ]
+    files = input_files(source)
+    return dict(zip(names_of(source, [file.split for file in files]), files, strict=True))
 
 
-def generated_splits(config: CorpusConfig) -> dict[str, list[tuple[str, str]]]:
+def names_of(source: SourceConfig, splits: Sequence[str]) -> list[str]:
+    """Names in the corpus artifact of a source's files, which are of these splits."""
+    return number_by_split(splits, lambda *place: file_name(source.label, *place))
+
+
+def generated_splits(source: SourceConfig) -> dict[str, list[tuple[str, str]]]:
     """Split → pairs of a source that needs no files: the phrasebook, or inline pairs.
 
     The six pairs of a first lesson are there to be learnt by heart, so inline pairs are their own
@@ -181,11 +213,11 @@ def generated_splits(config: CorpusConfig) -> dict[str, list[tuple[str, str]]]:
     Raises:
         ConfigError: if more pairs are asked for than the phrasebook has.
     """
-    if config.source == "inline":
-        pairs = list(config.pairs)
+    if source.source == "inline":
+        pairs = list(source.pairs)
         return {"train": pairs, "validation": pairs, "test": pairs}
     try:
-        splits = generate(config.phrasebook)
+        splits = generate(source.phrasebook)
     except ValueError as error:
         raise ConfigError(f"corpus.phrasebook: {error}") from error
     return {name: [(p.english, p.hindi) for p in pairs] for name, pairs in splits.items()}
@@ -197,29 +229,12 @@ def write_pairs(pairs: Sequence[tuple[str, str]], out: Path) -> None:
     pq.write_table(pa.table({"translation": rows}, schema=SCHEMA), out)
 
 
-def check_parquet(path: Path, name: str) -> int:
-    """The number of rows of a corpus file.
-
-    Raises:
-        CorpusError: if it is no parquet file, or its columns are not a corpus's.
-    """
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise CorpusError(f"{name} must be a whole parquet file, but: {error}") from error
-    with file:
-        schema = file.schema_arrow
-        if not schema.equals(SCHEMA):
-            seen = ", ".join(f"{field.name}: {field.type}" for field in schema)
-            raise CorpusError(
-                f"{name} must have the one column translation: struct<en: string, hi: string>, "
-                f"but has {seen}"
-            )
-        return int(file.metadata.num_rows)
-
-
 def read_rows(path: Path, start: int, stop: int) -> pa.StructArray:
-    """Rows ``start`` to ``stop`` of a corpus file, reading no row group that holds none of them."""
+    """Rows ``start`` to ``stop`` of a corpus file.
+
+    Of its row groups only those are read that hold one of them, and of these a batch at a time, as
+    some publishers write a file of millions of rows in one row group.
+    """
     with pq.ParquetFile(path) as file:
         groups: list[int] = []
         first = begin = 0
@@ -229,7 +244,12 @@ def read_rows(path: Path, start: int, stop: int) -> pa.StructArray:
                 first = first if groups else begin
                 groups.append(index)
             begin = end
-        column = file.read_row_groups(groups).column("translation").combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks)
-    return column.slice(start - first, stop - start)
+        found, at = [], first
+        for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups):
+            if at >= stop:
+                break
+            begin, end = max(start - at, 0), min(stop - at, len(batch))
+            if begin < end:
+                found.append(batch.column("translation")[begin:end])
+            at += len(batch)
+    return pa.concat_arrays(found)

@@ -91,6 +91,17 @@ class Storage:
         info = self._filesystem.get_file_info(self._full(path))
         return int(info.size) if info.type == pafs.FileType.File else None
 
+    def version(self, path: str) -> str:
+        """Size and time of modification of the file at ``path``: what tells it from another one.
+
+        Raises:
+            ArtifactError: if there is no such file.
+        """
+        info = self._filesystem.get_file_info(self._full(path))
+        if info.type != pafs.FileType.File:
+            raise ArtifactError(f"no file at {self.uri_of(path)}")
+        return f"{info.size} bytes of {info.mtime}"
+
     def list(self, path: str) -> list[str]:
         """Names of the entries of the folder ``path``, sorted; empty where it does not exist."""
         selector = pafs.FileSelector(self._full(path), allow_not_found=True)

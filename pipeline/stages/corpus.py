@@ -1,61 +1,89 @@
-"""The corpus stage: generated, copied, or fetched in byte ranges; a task a range."""
+"""The corpus stage: every source generated, copied, or fetched in byte ranges."""
 
 from __future__ import annotations
 
 from collections.abc import Set
-from pathlib import Path
+from dataclasses import replace
 
 from pipeline import artifacts, corpus, download
-from pipeline.artifacts import Artifact, ArtifactSpec, Part
-from pipeline.corpus import CorpusConfig, SourceFile
+from pipeline.artifacts import Artifact, ArtifactSpec, Counts, FileEntry, Part, with_source
 from pipeline.errors import CorpusError
+from pipeline.formats import write_corpus_file
 from pipeline.runner import Task
-from pipeline.stages.hub import download_files
+from pipeline.sources import InputFile, SourceConfig, kind_of
+from pipeline.stages.hub import DOWNLOADED, download_files
 from pipeline.stages.stage import DataConfig, StageRun
 from pipeline.storage import Storage
 
+
 def run_corpus(run: StageRun) -> Artifact:
-    config = run.config.corpus
-    kind = corpus.kind_of(config)
-    if kind == "hub":
-        assert config.revision is not None
-        listed = download.hub_files(config.source, config.revision)
-        _check_splits(run.config, {corpus.split_of(f.name) for f in listed})
-        parts = download_files(run, config.source, config.revision, listed)
-    elif kind == "folder":
-        files = corpus.folder_files(Path(config.source).expanduser())
-        # Only this process is sure to see the folder; a Ray task may run on another machine.
-        parts = [_copy_file(run.storage, run.spec, file) for file in files]
-    else:
-        parts = run.parts([Task("generate", _generate, (run.storage, run.spec, config))])
-    _check_splits(run.config, {key.removesuffix("_rows") for p in parts for key in p.counts})
-    return artifacts.commit(run.storage, run.spec, parts)
+    """Bring every source's files into the artifact."""
+    parts: list[Part] = []
+    for source, settings in zip(run.config.corpus.each, run.spec.settings["sources"], strict=True):
+        kind = kind_of(source)
+        if kind == "hub":
+            parts += _fetch(run, source, settings["revision"])
+        elif kind == "files":
+            parts += _copy(run, source)
+        else:
+            task = Task(f"generate-{source.label}", _generate, (run.storage, run.spec, source))
+            parts += run.parts([task])
+    splits = {corpus.split_of(file.name) for part in parts for file in part.files}
+    _check_splits(run.config, splits)
+    artifact = artifacts.commit(run.storage, run.spec, parts)
+    run.storage.delete(f"{run.spec.path}/{DOWNLOADED}")
+    return artifact
 
 
 def _check_splits(config: DataConfig, seen: Set[str]) -> None:
     if not seen >= set(config.splits):
         raise CorpusError(
-            f"the corpus {config.corpus.source} must have the splits "
+            f"the corpus {config.corpus.in_words()} must have the splits "
             f"{' and '.join(config.splits)}, but has {', '.join(sorted(seen))}; "
             f"corpus.train_split and corpus.validation_split name them"
         )
 
 
-def _generate(storage: Storage, spec: ArtifactSpec, config: CorpusConfig) -> Part:
-    files, counts = [], {}
-    for split, pairs in corpus.generated_splits(config).items():
-        name = f"data/{split}-00000-of-00001.parquet"
+def _fetch(run: StageRun, source: SourceConfig, revision: str) -> list[Part]:
+    listed = download.hub_files(source.source, revision)
+    if not run.config.corpus.sources:
+        # Before anything is fetched; of several sources another one may have what is missing.
+        _check_splits(run.config, {corpus.split_of(f.name) for f in listed})
+    names = corpus.names_of(source, [corpus.split_of(f.name) for f in listed])
+    files = [replace(f, name=name) for f, name in zip(listed, names, strict=True)]
+    return download_files(run, source.source, revision, files)
+
+
+def _copy(run: StageRun, source: SourceConfig) -> list[Part]:
+    tasks = [
+        Task(name.removeprefix("data/"), _copy_file, (run.storage, run.spec, source, name, file))
+        for name, file in corpus.named_files(source).items()
+    ]
+    # Only this process is sure to see a local disk; a Ray task may run on another machine.
+    return run.parts(tasks, here=True)
+
+
+# The tasks.
+
+
+def _generate(storage: Storage, spec: ArtifactSpec, source: SourceConfig) -> Part:
+    files: list[FileEntry] = []
+    counts: Counts = {}
+    for split, pairs in corpus.generated_splits(source).items():
+        name = corpus.file_name(source.label, split, 0, 1)
         with storage.writing(f"{spec.path}/{name}") as out:
             corpus.write_pairs(pairs, out)
         files.append(artifacts.entry_of(storage, spec, name))
-        counts[f"{split}_rows"] = len(pairs)
+        counts |= with_source({"rows": len(pairs)}, split, source.label)
     return Part(tuple(files), counts)
 
 
-def _copy_file(storage: Storage, spec: ArtifactSpec, file: SourceFile) -> Part:
-    path = Path(file.location)
-    rows = corpus.check_parquet(path, file.location)
-    with storage.writing(f"{spec.path}/{file.name}") as out:
-        download.assemble([path], file, out)
-    entry = artifacts.entry_of(storage, spec, file.name)
-    return Part((entry,), {f"{corpus.split_of(file.name)}_rows": rows})
+def _copy_file(
+    storage: Storage, spec: ArtifactSpec, source: SourceConfig, name: str, file: InputFile
+) -> Part:
+    with storage.writing(f"{spec.path}/{name}") as out:
+        rows = write_corpus_file(
+            file.local(), file.uris, file.format, (source.english, source.hindi), out
+        )
+    entry = artifacts.entry_of(storage, spec, name)
+    return Part((entry,), with_source({"rows": rows}, file.split, source.label))

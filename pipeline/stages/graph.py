@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pipeline import artifacts, corpus
 from pipeline.artifacts import Artifact, ArtifactSpec, code_fingerprint
 from pipeline.runner import Runner
+from pipeline.sources import SourceConfig, input_files, kind_of
 from pipeline.stages.clean import run_clean
 from pipeline.stages.corpus import run_corpus
 from pipeline.stages.dedup import run_dedup
@@ -24,26 +25,30 @@ def specs(config: DataConfig) -> dict[str, ArtifactSpec]:
         ConfigError: if the corpus source can't be understood.
         CorpusError: if its folder holds no corpus.
     """
-    generated = config.corpus.source == "phrasebook"
+    sources = config.corpus.each
     made = [
         ArtifactSpec(
             "corpus",
-            corpus.identity(config.corpus),
-            # Fetched bytes are the publisher's, whatever code fetched them.
-            code_fingerprint("pipeline.phrasebook") if generated else "",
+            {
+                "sources": {source.label: corpus.identity(source) for source in sources},
+                "order": [source.label for source in sources],
+            },
+            _corpus_code(sources),
             {},
         )
     ]
     made.append(
         ArtifactSpec(
             "clean",
-            config.clean.model_dump(mode="json") | {"splits": list(config.splits)},
+            config.clean.model_dump(mode="json")
+            | {"splits": list(config.splits), "max_pairs": config.corpus.caps},
             code_fingerprint(
                 "pipeline.clean",
                 "pipeline.columns",
                 "pipeline.filters",
                 "pipeline.language",
                 "pipeline.normalize",
+                "pipeline.statistics",
             ),
             {"corpus": made[0].id},
         )
@@ -74,6 +79,21 @@ def specs(config: DataConfig) -> dict[str, ArtifactSpec]:
         )
     )
     return {spec.stage: spec for spec in made}
+
+
+def _corpus_code(sources: Sequence[SourceConfig]) -> str:
+    kinds = {kind_of(source) for source in sources}
+    modules = []
+    if "phrasebook" in kinds:
+        modules.append("pipeline.phrasebook")
+    # Bytes that are only copied are the publisher's, whatever code fetched them.
+    if any(kind_of(source) == "files" and _is_converted(source) for source in sources):
+        modules += ["pipeline.formats", "pipeline.lines"]
+    return code_fingerprint(*modules) if modules else ""
+
+
+def _is_converted(source: SourceConfig) -> bool:
+    return any(file.format != "parquet" for file in input_files(source))
 
 
 def plan(config: DataConfig, storage: Storage) -> list[StagePlan]:

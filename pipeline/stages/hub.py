@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import artifacts, corpus, download
-from pipeline.artifacts import ArtifactSpec, Part
-from pipeline.corpus import SourceFile
+from pipeline import artifacts, download
+from pipeline.artifacts import ArtifactSpec, Part, with_source
+from pipeline.corpus import SourceFile, source_of, split_of
 from pipeline.download import BytePart
 from pipeline.errors import CorpusError
+from pipeline.formats import check_parquet
 from pipeline.runner import Task
 from pipeline.stages.stage import StageRun
 from pipeline.storage import Storage
@@ -43,7 +44,6 @@ def download_files(
         for f in files
     ]
     parts = run.parts(joins, before=len(fetches))
-    run.storage.delete(f"{run.spec.path}/{DOWNLOADED}")
     return parts
 
 
@@ -63,11 +63,11 @@ def _assemble_file(
     try:
         with storage.writing(f"{spec.path}/{file.name}") as out:
             download.assemble([storage.local(name) for name in names], file, out)
-            rows = corpus.check_parquet(out, file.name)
+            rows = check_parquet(out, file.name)
     except CorpusError:
         # What came is not what is published: the next run must fetch it anew.
         for name in names:
             storage.delete(name)
         raise
     entry = artifacts.entry_of(storage, spec, file.name)
-    return Part((entry,), {f"{corpus.split_of(file.name)}_rows": rows})
+    return Part((entry,), with_source({"rows": rows}, split_of(file.name), source_of(file.name)))

@@ -13,7 +13,7 @@ from pipeline.artifacts import Artifact, ArtifactSpec, Counts, Part
 from pipeline.clean import CleanConfig
 from pipeline.corpus import CorpusConfig
 from pipeline.dedup import DedupConfig
-from pipeline.runner import Runner, Task, run_parts
+from pipeline.runner import Runner, Task, run_here, run_parts
 from pipeline.storage import Storage
 from pipeline.tensorize import TensorizeConfig
 from pipeline.tokenizer import TokenizerConfig
@@ -78,17 +78,21 @@ class StageRun:
     runner: Runner
     reporter: StageReporter
 
-    def parts(self, tasks: Sequence[Task], before: int = 0, after: int = 0) -> list[Part]:
+    def parts(
+        self, tasks: Sequence[Task], before: int = 0, after: int = 0, here: bool = False
+    ) -> list[Part]:
         """Run the tasks that had not ended in an earlier run, and answer all parts in order.
 
-        ``before`` and ``after`` count tasks of the same stage in other calls, for the progress.
+        ``before`` and ``after`` count tasks of the same stage in other calls, for the progress;
+        ``here`` runs them in this process, whatever runs the others.
         """
         total = before + len(tasks) + after
 
         def on_progress(done: int) -> None:
             self.reporter.stage_advanced(self.spec.stage, before + done, total)
 
-        return run_parts(self.runner, self.storage, self.spec, tasks, on_progress)
+        runner = run_here if here else self.runner
+        return run_parts(runner, self.storage, self.spec, tasks, on_progress)
 
 
 def clean_shards(clean: Artifact, split: str) -> list[str]:

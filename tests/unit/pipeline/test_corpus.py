@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,9 +12,11 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline import corpus
-from pipeline.corpus import SCHEMA, CorpusConfig, check_parquet, identity, kind_of, read_rows
+from pipeline.corpus import CorpusConfig, identity, read_rows
 from pipeline.errors import ConfigError, CorpusError
+from pipeline.formats import SCHEMA, check_parquet
 from pipeline.phrasebook import PhrasebookConfig
+from pipeline.sources import kind_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -29,10 +32,12 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_kind_of_knows_the_four_kinds(folder: Path) -> None:
+def test_kind_of_knows_what_a_source_is(folder: Path) -> None:
     assert kind_of(CorpusConfig(source="phrasebook")) == "phrasebook"
     assert kind_of(CorpusConfig(source="inline", pairs=(("hello", "नमस्ते"),))) == "inline"
-    assert kind_of(CorpusConfig(source=str(folder))) == "folder"
+    assert kind_of(CorpusConfig(source=str(folder))) == "files"
+    assert kind_of(CorpusConfig(source="web/*.tsv")) == "files"
+    assert kind_of(CorpusConfig(source="s3://bucket/pairs")) == "files"
     assert kind_of(CorpusConfig(source="cfilt/iitb-english-hindi", revision=COMMIT)) == "hub"
 
 
@@ -41,11 +46,16 @@ def test_a_folder_that_exists_is_a_folder_though_it_looks_like_a_hub_id(
 ) -> None:
     monkeypatch.chdir(folder.parent)
     (folder.parent / "cfilt" / "pairs").mkdir(parents=True)
-    assert kind_of(CorpusConfig(source="cfilt/pairs")) == "folder"
+    assert kind_of(CorpusConfig(source="cfilt/pairs")) == "files"
 
 
-@pytest.mark.parametrize("revision", [None, "main", "refs/pr/1", COMMIT[:7], COMMIT.upper()])
-def test_a_hub_dataset_must_be_pinned_to_a_commit(revision: str | None) -> None:
+def test_a_hub_dataset_must_have_a_revision() -> None:
+    with pytest.raises(ConfigError, match=r"corpus\.revision must be given for the hub dataset"):
+        identity(CorpusConfig(source="cfilt/iitb-english-hindi"))
+
+
+@pytest.mark.parametrize("revision", ["main", "refs/pr/1", COMMIT[:7], COMMIT.upper()])
+def test_a_hub_dataset_is_known_by_its_commit_only(revision: str) -> None:
     config = CorpusConfig(source="cfilt/iitb-english-hindi", revision=revision)
     with pytest.raises(ConfigError, match=r"corpus\.revision must be a commit of 40 hex digits"):
         identity(config)
@@ -89,21 +99,53 @@ def test_a_changed_file_is_another_corpus(folder: Path) -> None:
 
 
 def test_identity_is_what_the_kind_depends_on_and_nothing_else() -> None:
-    hub = CorpusConfig(source="a/b", revision=COMMIT, part_bytes=4096, licence="CC0")
-    assert identity(hub) == {"source": "a/b", "revision": COMMIT}
+    hub = CorpusConfig(source="a/b", revision=COMMIT, part_bytes=4096, licence="CC0", max_pairs=9)
+    assert identity(hub) == {"kind": "hub", "dataset": "a/b", "revision": COMMIT}
     inline = CorpusConfig(source="inline", pairs=(("hello", "नमस्ते"),))
-    assert identity(inline) == {"source": "inline", "pairs": [["hello", "नमस्ते"]]}
+    assert identity(inline) == {"kind": "inline", "pairs": [["hello", "नमस्ते"]]}
 
 
-def test_a_folder_without_parquet_files_is_refused_naming_it(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=f"{tmp_path} must hold .* but holds no parquet file"):
-        identity(CorpusConfig(source=str(tmp_path)))
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({}, "either `source` or `sources`, but has neither"),
+        ({"source": "phrasebook", "sources": [{"name": "a", "source": "phrasebook"}]}, "has both"),
+        ({"sources": [{"source": "phrasebook"}]}, "must have a name, but phrasebook has none"),
+        (
+            {"sources": [{"name": "a", "source": "phrasebook"}] * 2},
+            "a name of its own, but two are called a",
+        ),
+        (
+            {"sources": [{"name": "a", "source": "phrasebook"}], "licence": "MIT"},
+            "but corpus has licence, which would be read for none",
+        ),
+    ],
+)
+def test_sources_that_are_not_told_apart_are_refused(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        CorpusConfig.model_validate(keys)
 
 
-def test_a_file_whose_name_has_no_split_is_refused_naming_it(folder: Path) -> None:
-    (folder / "data" / "extra.parquet").write_bytes(b"")
-    with pytest.raises(CorpusError, match=r"<split>-NNNNN-of-NNNNN\.parquet.*'extra\.parquet'"):
-        identity(CorpusConfig(source=str(folder)))
+def test_several_sources_are_read_in_their_order_under_their_names(folder: Path) -> None:
+    config = CorpusConfig.model_validate(
+        {
+            "sources": [
+                {"name": "web", "source": str(folder), "licence": "CC0", "max_pairs": 5},
+                {"name": "book", "source": "phrasebook", "licence": "MIT"},
+                {"name": "app", "source": "phrasebook", "licence": "CC0"},
+            ]
+        }
+    )
+    assert [source.label for source in config.each] == ["web", "book", "app"]
+    assert config.licences == "CC0; MIT"
+    assert config.caps == {"web": 5}
+
+
+def test_one_source_is_called_by_its_kind_or_its_repository(folder: Path) -> None:
+    assert CorpusConfig(source="phrasebook").label == "phrasebook"
+    assert CorpusConfig(source=str(folder)).label == "files"
+    assert CorpusConfig(source="cfilt/IITB-en-hi", revision=COMMIT).label == "iitb-en-hi"
+    assert CorpusConfig(source=str(folder), name="bible").label == "bible"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +153,7 @@ def test_a_file_whose_name_has_no_split_is_refused_naming_it(folder: Path) -> No
     [
         ("data/train-00000-of-00001.parquet", "train"),
         ("validation-00003-of-00012.parquet", "validation"),
-        ("deep/er/dev_test-00000-of-00001.parquet", "dev_test"),
+        ("data/iitb/dev_test-00000-of-00001.parquet", "dev_test"),
     ],
 )
 def test_the_split_is_what_a_file_name_begins_with(name: str, split: str) -> None:
@@ -177,22 +219,28 @@ def test_read_rows_crosses_row_groups(tmp_path: Path, start: int, stop: int) -> 
         assert read_rows(file, start, stop).to_pylist() == rows[start:stop]
 
 
-def test_read_rows_reads_no_other_row_group(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = [{"en": f"house {i}", "hi": f"घर {i}"} for i in range(12)]
+def test_read_rows_reads_no_other_row_group(tmp_path: Path) -> None:
+    rows = [{"en": f"house {i * 7919}", "hi": f"घर {i * 7919}"} for i in range(12)]
     file = tmp_path / "train.parquet"
     pq.write_table(pa.table({"translation": rows}, schema=SCHEMA), file, row_group_size=4)
-    asked: list[list[int]] = []
-    whole = pq.ParquetFile.read_row_groups
-
-    def spy(self: pq.ParquetFile, groups: list[int]) -> pa.Table:
-        asked.append(groups)
-        return whole(self, groups)
-
-    monkeypatch.setattr(pq.ParquetFile, "read_row_groups", spy)
+    groups = [pq.read_metadata(file).row_group(i).column(0) for i in range(3)]
+    damaged = bytearray(file.read_bytes())
+    for column in (groups[0], groups[2]):
+        start = column.dictionary_page_offset or column.data_page_offset
+        damaged[start : start + column.total_compressed_size] = bytes(column.total_compressed_size)
+    file.write_bytes(damaged)
     assert read_rows(file, 5, 8).to_pylist() == rows[5:8]
-    assert asked == [[1]]
+    with pytest.raises(OSError, match=r"orrupt|nvalid|thrift|page|decompress"):
+        read_rows(file, 3, 8)
+
+
+def test_read_rows_holds_a_batch_of_a_large_row_group_at_a_time(tmp_path: Path) -> None:
+    rows = [{"en": f"house {i}", "hi": f"घर {i}"} for i in range(40_000)]
+    file = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"translation": rows}, schema=SCHEMA), file)
+    assert read_rows(file, 39_998, 40_000).to_pylist() == rows[-2:]
+    assert read_rows(file, 16_000, 17_000).to_pylist() == rows[16_000:17_000]
+    assert read_rows(file, 39_998, 40_000).nbytes < 5_000
 
 
 def test_written_pairs_are_read_back(tmp_path: Path) -> None:
@@ -210,6 +258,6 @@ def test_no_pairs_are_a_corpus_file_without_rows(tmp_path: Path) -> None:
 
 @pytest.mark.realdata
 def test_the_real_corpus_is_a_folder_of_the_layout(real_data: Path) -> None:
-    files = corpus.folder_files(real_data)
-    rows = {corpus.split_of(f.name): check_parquet(Path(f.location), f.name) for f in files}
+    files = corpus.named_files(CorpusConfig(source=str(real_data)))
+    rows = {f.split: check_parquet(f.local()[0], name) for name, f in files.items()}
     assert rows == {"train": 14_366, "validation": 520, "test": 2_507}

@@ -120,7 +120,8 @@ def test_what_was_prepared_is_the_corpus(config: DataConfig, storage: Storage) -
     tokenizer = Tokenizer.load(made["tokenizer"].local("en.model"))
     read = [ids.tolist() for shard in arrays for ids in shard.pairs(range(len(shard)))[0]]
     assert tokenizer.decode(read[:3]) == [english for english, _ in TRAIN[:3]]
-    assert made["corpus"].counts == {"train_rows": 20, "validation_rows": 3}
+    rows = {"train_rows": 20, "validation_rows": 3}
+    assert made["corpus"].counts == rows | {f"files/{key}": n for key, n in rows.items()}
     assert made["clean"].counts["train_kept"] == 20
     assert made["dedup"].counts["train_kept"] == 20
 
@@ -340,11 +341,9 @@ def test_inline_pairs_are_prepared_like_any_corpus(storage: Storage) -> None:
         DedupConfig(leakage=False),
     )
     results, _ = run(config, storage)
-    assert results["corpus"].artifact.counts == {
-        "train_rows": 20,
-        "validation_rows": 20,
-        "test_rows": 20,
-    }
+    rows = {"train_rows": 20, "validation_rows": 20, "test_rows": 20}
+    counts = results["corpus"].artifact.counts
+    assert counts == rows | {f"inline/{key}": n for key, n in rows.items()}
     assert results["tensorize"].artifact.counts["train_pairs"] == 20
 
 
@@ -398,3 +397,85 @@ def test_real_data_is_prepared_with_every_pair_accounted_for(
     assert unique["train_visited"] == unique["train_kept"] + dropped == counts["train_kept"]
     made = results["tensorize"].artifact.counts
     assert made["train_pairs"] + made["train_dropped_too_many_tokens"] == unique["train_kept"]
+
+
+@pytest.fixture
+def several(config: DataConfig, tmp_path: Path) -> DataConfig:
+    """Three sources: the pairs in parquet, five of them in TSV, and a Moses pair of four."""
+    web, book = tmp_path / "web", tmp_path / "book"
+    web.mkdir()
+    book.mkdir()
+    lines = [f"{hindi}\t{english}" for english, hindi in TRAIN[:5]]
+    (web / "a.tsv").write_text("hi\ten\n" + "\n".join(lines) + "\n", "utf-8")
+    story = [
+        ("The moon rose.", "चाँद निकला।"),
+        ("", "खाली"),
+        ("He slept.", "वह सोया।"),
+        ("He woke up.", "वह जागा।"),
+    ]
+    (book / "train.en").write_text("".join(f"{english}\n" for english, _ in story), "utf-8")
+    (book / "train.hi").write_text("".join(f"{hindi}\n" for _, hindi in story), "utf-8")
+    sources = [
+        {"name": "web", "source": str(web / "*.tsv"), "split": "train", "licence": "CC0"},
+        {"name": "pairs", "source": config.corpus.source, "licence": "MIT", "max_pairs": 10},
+        {"name": "book", "source": str(book)},
+    ]
+    return replace(config, corpus=CorpusConfig.model_validate({"sources": sources}))
+
+
+def test_of_several_sources_each_pair_says_which_it_is_from(
+    several: DataConfig, storage: Storage
+) -> None:
+    made, _ = run(several, storage, until="dedup")
+    corpus_, clean, dedup = (made[name].artifact for name in ("corpus", "clean", "dedup"))
+    assert corpus_.names("data/") == [
+        "data/book/train-00000-of-00001.parquet",
+        "data/pairs/train-00000-of-00001.parquet",
+        "data/pairs/validation-00000-of-00001.parquet",
+        "data/web/train-00000-of-00001.parquet",
+    ]
+    tables = [pq.read_table(dedup.local(f"{s}.parquet")) for s in clean_shards(dedup, "train")]
+    found = [(row["source"], row["row"]) for table in tables for row in table.to_pylist()]
+    # Every other pair is under the cap; those with an odd row below 5 stood in web already.
+    assert found == [
+        *(("web", row) for row in range(5)),
+        *(("pairs", row) for row in (5, 7, 9, 11, 13, 15, 17, 19)),
+        *(("book", row) for row in (0, 2, 3)),
+    ]
+    assert {
+        key: n for key, n in clean.counts.items() if "/train_" in key and "norm" not in key
+    } == {
+        "web/train_visited": 5,
+        "web/train_kept": 5,
+        "pairs/train_visited": 10,
+        "pairs/train_over_cap": 10,
+        "pairs/train_kept": 10,
+        "book/train_visited": 4,
+        "book/train_kept": 3,
+        "book/train_dropped_empty": 1,
+    }
+    assert dedup.counts["pairs/train_visited"] == 10
+    assert dedup.counts["pairs/train_kept"] == 8
+    assert dedup.counts["pairs/train_dropped_duplicate_pair"] == 2
+
+
+def test_another_cap_leaves_the_corpus_as_it_is_and_cleans_again(
+    several: DataConfig, storage: Storage
+) -> None:
+    run(several, storage, until="clean")
+    web, pairs, book = several.corpus.sources
+    sources = (web, pairs.model_copy(update={"max_pairs": 12}), book)
+    changed = replace(several, corpus=several.corpus.model_copy(update={"sources": sources}))
+    planned = states(changed, storage)
+    assert planned["corpus"] == ("done", "unchanged")
+    assert planned["clean"] == ("run", "max_pairs.pairs 10 → 12")
+
+
+def test_a_file_of_a_source_that_changed_is_named_by_the_plan(
+    several: DataConfig, storage: Storage, tmp_path: Path
+) -> None:
+    run(several, storage, until="corpus")
+    (tmp_path / "book" / "train.en").write_text("The sun rose.\n\nHe slept.\nHe woke up.\n")
+    state, why = states(several, storage)["corpus"]
+    assert state == "run"
+    assert why.startswith("sources.book.files.data/book/train-00000-of-00001.parquet [")

@@ -1,0 +1,275 @@
+"""What a corpus is made of: its sources, of which kind each is, and the files of those on disks.
+
+reads   ``phrasebook`` (generated), ``inline`` (pairs in the configuration), a hub id, or files: a
+        folder, a glob or one file, on a local disk or in an object store
+writes  nothing; :mod:`pipeline.formats` reads the files, :mod:`pipeline.download` fetches the hub's
+holds   files come in the order of their names, a Moses pair (``train.en``, ``train.hi``) as one
+
+Example of three sources: ``cfilt/iitb-english-hindi``, ``web/*.tsv``, ``s3://bucket/bible``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.errors import ConfigError, CorpusError
+from pipeline.phrasebook import PhrasebookConfig
+from pipeline.settings import Settings
+from pipeline.storage import Storage, sha256_of
+
+SourceKind = Literal["phrasebook", "inline", "files", "hub"]
+Format = Literal["parquet", "tsv", "jsonl", "moses"]
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_WILDCARD = re.compile(r"[*?\[]")
+_FORMATS: dict[str, Format] = {
+    ".parquet": "parquet",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".en": "moses",
+    ".hi": "moses",
+}
+_GZIP = ".gz"
+# `train-00000-of-00004`, as datasets are published (at times with a hash behind), or `train`.
+_NUMBERED = re.compile(r"(?P<split>\w+)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?")
+_PLAIN = {"train", "validation", "dev", "test"}
+
+
+class SourceConfig(Settings):
+    """One source of sentence pairs: where it is, what it is called, and how much of it is read."""
+
+    source: str = Field(
+        description="`phrasebook`, `inline`, a hub id such as `cfilt/iitb-english-hindi`, or "
+        "files: a folder, a glob or one file, local or s3://; a folder that exists is a folder"
+    )
+    name: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9._-]*$",
+        description="what counts and reports call it; unless set, the hub's repository or the kind",
+    )
+    licence: str = Field("unknown", description="written on every run and model made from it")
+    revision: str | None = Field(
+        None,
+        description="of a hub dataset: a commit of 40 hex digits, or a branch, which is resolved "
+        "once and recorded in the storage",
+    )
+    max_pairs: int | None = Field(
+        None, ge=1, description="training pairs that are read, at even steps; all unless set"
+    )
+    split: str | None = Field(
+        None,
+        pattern=r"^\w+$",
+        description="the split that all its files belong to; unless set, their names say it",
+    )
+    english: str = Field(
+        "en", description="column of the English side; in TSV without a header its number, from 1"
+    )
+    hindi: str = Field("hi", description="column of the Hindi side, as for English")
+    pairs: tuple[tuple[str, str], ...] = Field(
+        (), description="English and Hindi sentences, for the source `inline`"
+    )
+    phrasebook: PhrasebookConfig = PhrasebookConfig()
+
+    @model_validator(mode="after")
+    def _inline_needs_pairs(self) -> SourceConfig:
+        if (self.source == "inline") != bool(self.pairs):
+            raise ValueError(
+                "corpus.pairs must be given for the source `inline` and for no other, "
+                f"but source is {self.source!r} with {len(self.pairs)} pairs"
+            )
+        return self
+
+    @property
+    def label(self) -> str:
+        """What counts and reports call it: never its place, so that a moved folder is the same."""
+        if self.name is not None:
+            return self.name
+        kind = kind_of(self)
+        return self.source.rpartition("/")[2].lower() if kind == "hub" else kind
+
+
+def kind_of(source: SourceConfig) -> SourceKind:
+    """Which kind of source it is.
+
+    Raises:
+        ConfigError: if it is none of them, or a hub id without a revision.
+    """
+    where = source.source
+    if where == "phrasebook":
+        return "phrasebook"
+    if where == "inline":
+        return "inline"
+    if "://" in where or _WILDCARD.search(where) or Path(where).expanduser().exists():
+        return "files"
+    if _HUB_ID.fullmatch(where) and not where.startswith((".", "/", "~")):
+        if source.revision is None:
+            raise ConfigError(
+                f"corpus.revision must be given for the hub dataset {where}: a commit of 40 hex "
+                f"digits, which its page lists under Files, History, or a branch such as main "
+                f"(there is no folder of this name in {Path.cwd()})"
+            )
+        return "hub"
+    raise ConfigError(
+        f"corpus.source must be `phrasebook`, `inline`, an existing folder or file, a glob, an "
+        f"s3:// URI or a hub id, but {where!r} is none of these (seen from {Path.cwd()})"
+    )
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file of a source, or the two of a Moses pair.
+
+    Attributes:
+        split: what it belongs to.
+        format: how it is read.
+        storage: where it is.
+        paths: its path there; of a Moses pair the English one, then the Hindi one.
+    """
+
+    split: str
+    format: Format
+    storage: Storage
+    paths: tuple[str, ...]
+
+    @property
+    def uris(self) -> tuple[str, ...]:
+        """Its paths in full, as errors name them."""
+        return tuple(self.storage.uri_of(path) for path in self.paths)
+
+    def local(self) -> tuple[Path, ...]:
+        """Local files of its content, fetched from an object store."""
+        return tuple(self.storage.local(path) for path in self.paths)
+
+    def fingerprint(self) -> list[str]:
+        """What its content is known by: the sha256 on a disk; in an object store size and time.
+
+        There a hash would cost a download each time that somebody asks what there is to do.
+        """
+        if self.storage.local_root is None:
+            return [self.storage.version(path) for path in self.paths]
+        return [sha256_of(path) for path in self.local()]
+
+
+def input_files(source: SourceConfig) -> list[InputFile]:
+    """The files of a source of the kind ``files``, in the order of their names.
+
+    Raises:
+        CorpusError: if there are none, a name says no split, or a Moses pair lacks a side.
+    """
+    storage, paths = _paths_of(source.source)
+    known = [path for path in paths if _format_of(path)]
+    if not known:
+        raise CorpusError(
+            f"{source.source} must have files that end in {', '.join(_FORMATS)}, also with "
+            f"{_GZIP}, but has {'no file' if not paths else ', '.join(map(_name, paths[:3]))}"
+        )
+    files = []
+    for format_, group in _pair_up(known, storage):
+        split = source.split or _split_of(group[0], source)
+        files.append(InputFile(split, format_, storage, group))
+    return files
+
+
+def _paths_of(where: str) -> tuple[Storage, list[str]]:
+    """The storage of a folder, a glob or a file, and the paths in it, sorted."""
+    scheme, separator, rest = where.rpartition("://")
+    query = ""
+    if scheme == "s3":
+        rest, question, options = rest.partition("?")
+        query = question + options
+    parts = Path(rest).expanduser().parts
+
+    def storage_of(*folders: str) -> Storage:
+        return Storage(f"{scheme}{separator}{Path(*folders)}{query}")
+
+    first = next((i for i, part in enumerate(parts) if _WILDCARD.search(part)), len(parts))
+    if first < len(parts):
+        storage = storage_of(*parts[:first])
+        return storage, sorted(_matching(storage, "", parts[first:]))
+    if len(parts) > 1 and _format_of(parts[-1]):
+        storage = storage_of(*parts[:-1])
+        if storage.size(parts[-1]) is not None:
+            return storage, [parts[-1]]
+    storage = storage_of(*parts)
+    folder = "data/" if storage.list("data") else ""
+    return storage, [f"{folder}{name}" for name in storage.list(folder.rstrip("/"))]
+
+
+def _matching(storage: Storage, folder: str, patterns: Sequence[str]) -> Iterator[str]:
+    for name in storage.list(folder):
+        if fnmatchcase(name, patterns[0]):
+            path = f"{folder}/{name}" if folder else name
+            if len(patterns) == 1:
+                yield path
+            else:
+                yield from _matching(storage, path, patterns[1:])
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _format_of(path: str) -> Format | None:
+    return _FORMATS.get(Path(path.removesuffix(_GZIP)).suffix)
+
+
+def _stem_of(path: str) -> str:
+    return Path(_name(path).removesuffix(_GZIP)).stem
+
+
+def _pair_up(paths: Sequence[str], storage: Storage) -> Iterator[tuple[Format, tuple[str, ...]]]:
+    """Each file by itself, but of ``x.en`` and ``x.hi`` one group."""
+    moses: dict[str, dict[str, str]] = defaultdict(dict)
+    for path in paths:
+        if _format_of(path) == "moses":
+            bare = path.removesuffix(_GZIP)
+            moses[bare[: -len(".en")]][bare[-len(".en") :]] = path
+    for path in paths:
+        format_ = _format_of(path)
+        assert format_ is not None
+        if format_ != "moses":
+            yield format_, (path,)
+            continue
+        bare = path.removesuffix(_GZIP)
+        sides = moses.pop(bare[: -len(".en")], None)
+        if sides is None:
+            continue
+        for side, other in ((".en", ".hi"), (".hi", ".en")):
+            if side not in sides:
+                raise CorpusError(
+                    f"a Moses corpus must have both sides, but {storage.uri_of(sides[other])} "
+                    f"has no {_stem_of(sides[other])}{side} beside it"
+                )
+        yield "moses", (sides[".en"], sides[".hi"])
+
+
+def _split_of(path: str, source: SourceConfig) -> str:
+    stem = _stem_of(path)
+    numbered = _NUMBERED.fullmatch(stem)
+    if numbered:
+        return numbered["split"]
+    if stem in _PLAIN:
+        return stem
+    raise CorpusError(
+        f"a corpus file must say its split, as <split>-NNNNN-of-NNNNN{Path(path).suffix} or one of "
+        f"{', '.join(sorted(_PLAIN))} do, but one of {source.source} is {_name(path)!r}; rename "
+        f"it, or set `split` of its source"
+    )
+
+
+def number_by_split(splits: Sequence[str], name: Callable[[str, int, int], str]) -> list[str]:
+    """For files of these splits ``name(split, its number in the split, files of the split)``."""
+    totals, seen = Counter(splits), Counter[str]()
+    names = []
+    for split in splits:
+        names.append(name(split, seen[split], totals[split]))
+        seen[split] += 1
+    return names

@@ -1,0 +1,124 @@
+"""What the text of a shard looks like: how long its sentences are, in which scripts its letters.
+
+reads   normalised pairs, a batch at a time, and which of them are kept
+writes  ``train-00000-of-00004.statistics.json`` beside a clean shard
+holds   statistics of shards add up to those of their source, so that nobody reads the text again
+
+A histogram of words has a bin for each ``WORDS_A_BIN`` words, and a last one for what is longer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.columns import Kind, Mask, Pairs, TextColumn
+
+STATISTICS = ".statistics.json"
+"""What the name of a shard's statistics ends in."""
+
+WORDS_A_BIN = 5
+BINS = 21
+SCRIPTS = {"latin": Kind.LATIN, "devanagari": Kind.DEVANAGARI, "other": Kind.LETTER}
+"""Name → letters; of ``other`` are those of all other scripts."""
+
+_Numbers = NDArray[np.int64]
+
+
+def _zeros(length: int) -> _Numbers:
+    return np.zeros(length, np.int64)
+
+
+@dataclass
+class SideStatistics:
+    """Sums over one side of some pairs.
+
+    Attributes:
+        words: histogram of sentences by their words, of ``BINS`` bins.
+        letters: letters of each of ``SCRIPTS``, in their order.
+        total_words: words of all sentences.
+        total_characters: characters of all sentences.
+    """
+
+    words: _Numbers = field(default_factory=lambda: _zeros(BINS))
+    letters: _Numbers = field(default_factory=lambda: _zeros(len(SCRIPTS)))
+    total_words: int = 0
+    total_characters: int = 0
+
+    def add(self, column: TextColumn, rows: Mask) -> None:
+        """Add the sentences of ``rows``."""
+        words = column.words[rows]
+        bins = np.minimum(words // WORDS_A_BIN, BINS - 1)
+        self.words += np.bincount(bins, minlength=BINS)
+        self.letters += column.kinds[rows][:, list(SCRIPTS.values())].sum(axis=0)
+        self.total_words += int(words.sum())
+        self.total_characters += int(column.characters[rows].sum())
+
+    def merge(self, other: SideStatistics) -> None:
+        """Add the sums of other pairs."""
+        self.words += other.words
+        self.letters += other.letters
+        self.total_words += other.total_words
+        self.total_characters += other.total_characters
+
+    def script_shares(self) -> dict[str, float]:
+        """Of all letters, the share of each script; 0 where there are no letters."""
+        total = max(1, int(self.letters.sum()))
+        return {name: int(n) / total for name, n in zip(SCRIPTS, self.letters, strict=True)}
+
+
+@dataclass
+class Statistics:
+    """English and Hindi of all pairs that reached the filters, and of those that were kept."""
+
+    visited: tuple[SideStatistics, SideStatistics] = field(
+        default_factory=lambda: (SideStatistics(), SideStatistics())
+    )
+    kept: tuple[SideStatistics, SideStatistics] = field(
+        default_factory=lambda: (SideStatistics(), SideStatistics())
+    )
+
+    def add(self, pairs: Pairs, keeps: Mask) -> None:
+        """Add a batch, of which ``keeps`` says what is kept."""
+        everything = np.ones(len(pairs), np.bool_)
+        for index, side in enumerate(pairs.sides):
+            self.visited[index].add(side, everything)
+            self.kept[index].add(side, keeps)
+
+    def to_json(self) -> bytes:
+        """One JSON document; the same statistics have the same bytes."""
+        data = {
+            which: [
+                {
+                    "words": side.words.tolist(),
+                    "letters": side.letters.tolist(),
+                    "total_words": side.total_words,
+                    "total_characters": side.total_characters,
+                }
+                for side in sides
+            ]
+            for which, sides in (("visited", self.visited), ("kept", self.kept))
+        }
+        return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
+
+    @classmethod
+    def sum_of(cls, documents: Iterable[bytes]) -> Statistics:
+        """The sums of what :meth:`to_json` wrote."""
+        total = cls()
+        for document in documents:
+            data = json.loads(document)
+            for which, sums in (("visited", total.visited), ("kept", total.kept)):
+                for side, found in zip(sums, data[which], strict=True):
+                    side.merge(
+                        SideStatistics(
+                            np.array(found["words"], np.int64),
+                            np.array(found["letters"], np.int64),
+                            found["total_words"],
+                            found["total_characters"],
+                        )
+                    )
+        return total
