@@ -19,10 +19,10 @@ from pipeline.storage import Storage
 def run_corpus(run: StageRun) -> Artifact:
     """Bring every source's files into the artifact."""
     parts: list[Part] = []
-    for source, settings in zip(run.config.corpus.each, run.spec.settings["sources"], strict=True):
+    for source in run.config.corpus.each:
         kind = kind_of(source)
         if kind == "hub":
-            parts += _fetch(run, source, settings["revision"])
+            parts += _fetch(run, source, run.spec.settings["sources"][source.label]["revision"])
         elif kind == "files":
             parts += _copy(run, source)
         else:

@@ -43,8 +43,7 @@ def download_files(
         Task(Path(f.name).name, _assemble_file, (run.storage, run.spec, f, pieces[f.name]))
         for f in files
     ]
-    parts = run.parts(joins, before=len(fetches))
-    return parts
+    return run.parts(joins, before=len(fetches))
 
 
 def _fetch_part(

@@ -23,6 +23,8 @@ from pipeline.tensorize import TensorizeConfig
 from pipeline.tokenizer import TokenizerConfig
 
 TRAIN = "data/train-00000-of-00001.parquet"
+MADE = "data/local-pairs/train-00000-of-00001.parquet"
+"""Where the artifact has it: below the name of its source."""
 CONTENT = bytes(range(256)) * 20
 
 
@@ -282,8 +284,10 @@ def test_a_fetched_corpus_is_the_publishers_byte_for_byte(
     dataset: LocalHub, storage: Storage
 ) -> None:
     made = fetch_corpus(storage)
-    assert {n: made.local(n).read_bytes() for n in made.names()} == dataset.files
-    assert made.counts == {"train_rows": 300, "validation_rows": 3}
+    published = {n.replace("data/", "data/local-pairs/"): b for n, b in dataset.files.items()}
+    assert {n: made.local(n).read_bytes() for n in made.names()} == published
+    rows = {"train_rows": 300, "validation_rows": 3}
+    assert made.counts == rows | {f"local-pairs/{key}": n for key, n in rows.items()}
     assert not storage.exists(f"{made.path}/{DOWNLOADED}")
     parts = -(-len(dataset.files[TRAIN]) // 1024)
     assert parts > 2
@@ -304,7 +308,7 @@ def test_a_flipped_byte_on_the_wire_is_refused_and_the_next_run_fetches_anew(
     dataset.sent.clear()
     before = len(dataset.ranges)
     made = fetch_corpus(storage)
-    assert sha256_of(made.local(TRAIN)) == published
+    assert sha256_of(made.local(MADE)) == published
     assert {name for name, _ in dataset.ranges[before:]} == {TRAIN}
 
 
@@ -345,7 +349,7 @@ def test_an_interrupted_download_goes_on_with_parts_of_another_size(
         with pytest.raises(KeyboardInterrupt):
             fetch_corpus(storage, part_bytes=2048)
     made = fetch_corpus(storage, part_bytes=1024)
-    assert made.local(TRAIN).read_bytes() == dataset.files[TRAIN]
+    assert made.local(MADE).read_bytes() == dataset.files[TRAIN]
 
 
 def test_a_file_that_is_whole_is_not_fetched_again(
@@ -361,7 +365,7 @@ def test_a_file_that_is_whole_is_not_fetched_again(
     before = len(dataset.ranges)
     made = fetch_corpus(storage)
     assert dataset.ranges[before:] == []
-    assert made.local(TRAIN).read_bytes() == dataset.files[TRAIN]
+    assert made.local(MADE).read_bytes() == dataset.files[TRAIN]
 
 
 def test_a_missing_split_is_refused_before_any_byte_is_fetched(
@@ -378,7 +382,7 @@ def test_a_published_file_that_is_no_corpus_is_refused_naming_it(
     dataset: LocalHub, storage: Storage
 ) -> None:
     dataset.files[TRAIN] = b"not parquet at all" * 100
-    with pytest.raises(CorpusError, match=f"{TRAIN} must be a whole parquet file"):
+    with pytest.raises(CorpusError, match=f"{MADE} must be a whole parquet file"):
         fetch_corpus(storage)
 
 
