@@ -38,6 +38,10 @@ test: $(READY) ## all tests that need no special rights, in minutes
 test-all: $(READY) ## the slow ones too: faults, several nodes, real data
 	@$(BIN)/python -m pytest -q
 
+.PHONY: bench
+bench: $(READY) ## speed and memory beside their goals, some ten minutes; a quiet machine is best
+	@$(BIN)/python tests/bench/bench_pipeline.py
+
 .PHONY: check
 check: $(READY) ## format, lint, types and fast tests, warnings as errors
 	@$(BIN)/ruff format --check .

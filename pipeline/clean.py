@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
@@ -100,7 +101,7 @@ def slices_of(
     shard_rows: int,
     caps: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Slice]:
-    """Cut the files of a split into slices of at most ``shard_rows`` rows.
+    """Cut each file of a split into slices of equal size, at most ``shard_rows`` rows.
 
     Args:
         split: its name.
@@ -112,8 +113,10 @@ def slices_of(
     cuts = []
     for file, count in rows.items():
         source = source_of(file)
-        for start in range(0, count, shard_rows):
-            stop = min(start + shard_rows, count)
+        # Of equal size: where tasks are few, a last one that is small leaves others waiting.
+        pieces = -(-count // shard_rows)
+        edges = [number * count // pieces for number in range(pieces + 1)] if pieces else []
+        for start, stop in pairwise(edges):
             cuts.append((source, file, start, stop, totals[source] + start))
         totals[source] += count
     return [

@@ -193,9 +193,9 @@ def test_a_damaged_page_is_refused_naming_file_and_rows(tmp_path: Path) -> None:
 
 def test_slices_are_numbered_through_all_files_of_a_split() -> None:
     assert slices_of("train", {"data/a/x": 5, "data/a/y": 0, "data/b/x": 2}, 2) == [
-        Slice("train", "train-00000-of-00004", "a", "data/a/x", 0, 2, 0),
-        Slice("train", "train-00001-of-00004", "a", "data/a/x", 2, 4, 2),
-        Slice("train", "train-00002-of-00004", "a", "data/a/x", 4, 5, 4),
+        Slice("train", "train-00000-of-00004", "a", "data/a/x", 0, 1, 0),
+        Slice("train", "train-00001-of-00004", "a", "data/a/x", 1, 3, 1),
+        Slice("train", "train-00002-of-00004", "a", "data/a/x", 3, 5, 3),
         Slice("train", "train-00003-of-00004", "b", "data/b/x", 0, 2, 0),
     ]
 
@@ -204,9 +204,9 @@ def test_rows_are_numbered_through_all_files_of_a_source() -> None:
     pieces = slices_of("train", {"data/a/x": 3, "data/a/y": 3, "data/b/x": 1}, 2)
     assert [(p.file, p.start, p.first_row) for p in pieces] == [
         ("data/a/x", 0, 0),
-        ("data/a/x", 2, 2),
+        ("data/a/x", 1, 1),
         ("data/a/y", 0, 3),
-        ("data/a/y", 2, 5),
+        ("data/a/y", 1, 4),
         ("data/b/x", 0, 0),
     ]
 
