@@ -6,6 +6,9 @@ It answers what ``huggingface_hub`` asks of a dataset:
     GET        /api/datasets/ID/revision/REV    the dataset's files
     GET        /api/datasets/ID/tree/REV/PATH   sizes and sha256 of a folder's files
     POST       /api/datasets/ID/paths-info/REV  the same of the files that are named
+
+A fault is an :class:`Answer` in ``answers`` (of requests for bytes) or in ``api_answers`` (of all
+others), or bytes in ``sent`` and ``flips`` that are not the published ones.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ import contextlib
 import hashlib
 import json
 import re
+import socket
+import struct
 import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 DATASET = "anuvad/local-pairs"
@@ -30,9 +35,17 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 @dataclass(frozen=True)
 class Answer:
-    """What the hub says in place of a file's bytes; without a status, half of them."""
+    """What the hub says in place of what was asked for.
 
-    status: int | None
+    Attributes:
+        fault: a status; or ``cut``, half the bytes; ``reset``, half of them and a reset connection;
+            ``hang``, half of them and then nothing, the connection held (of what are no bytes of a
+            file nothing at all comes before these two); ``whole``, all bytes of
+            the file with status 200, whatever range was asked for.
+        headers: of a status.
+    """
+
+    fault: int | Literal["cut", "reset", "hang", "whole"]
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -42,19 +55,32 @@ class LocalHub:
     Attributes:
         files: path in the dataset → its bytes, as published.
         sent: path → other bytes that are sent for it, where a disk or a wire has flipped some.
+        flips: path → places of bytes that are flipped the next time they are sent, once each.
+        revisions: what the hub knows → the commit that it is.
         answers: what the next requests for bytes are answered, one after the other.
+        api_answers: the same of all other requests.
+        head_status: what every HEAD is answered, if set.
+        page_entries: files that one page of a listing names.
         refusal: the status and X-Error-Code with which all else is refused, if set.
         ranges: path and first byte of each answer with bytes, in order.
         requests: method and path of each request, in order.
+        tokens: path and Authorization of each request, in order.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.sent: dict[str, bytes] = {}
+        self.flips: dict[str, set[int]] = {}
+        self.revisions = {REVISION: REVISION, "main": REVISION}
         self.answers: deque[Answer] = deque()
+        self.api_answers: deque[Answer] = deque()
+        self.head_status: int | None = None
+        self.page_entries = 1000
         self.refusal: tuple[int, str] | None = None
         self.ranges: list[tuple[str, int]] = []
         self.requests: list[tuple[str, str]] = []
+        self.tokens: list[tuple[str, str | None]] = []
+        self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
@@ -65,6 +91,7 @@ class LocalHub:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -98,29 +125,40 @@ def _handler_of(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             path = unquote(urlsplit(self.path).path)
             hub.requests.append((self.command, path))
+            hub.tokens.append((path, self.headers.get("Authorization")))
             # Who goes away in the middle has its reasons.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                self._route(path)
+                self._route(urlsplit(self.path).path)
 
         def _route(self, path: str) -> None:
+            if self.command == "HEAD" and hub.head_status is not None:
+                return self._send(hub.head_status, b"", {})
             if path.startswith("/cdn/"):
-                return self._bytes(path.removeprefix("/cdn/"))
+                return self._bytes(unquote(path.removeprefix("/cdn/")))
+            answer = hub.api_answers.popleft() if hub.api_answers else None
+            if answer is not None and isinstance(answer.fault, int):
+                return self._send(answer.fault, b"", answer.headers)
+            if answer is not None and answer.fault == "cut":
+                return self._send(200, b"{}" * 100, {}, "cut")
+            if answer is not None:
+                return self._break(answer.fault)
             if hub.refusal is not None:
                 return self._refuse(*hub.refusal)
             match = re.fullmatch(
-                rf"(?:/api)?/datasets/{DATASET}/(resolve|revision|tree|paths-info)/(\w+)/?(.*)",
+                rf"(?:/api)?/datasets/{DATASET}/(resolve|revision|tree|paths-info)/([^/]+)/?(.*)",
                 path,
             )
             if match is None:
                 return self._refuse(401, "RepoNotFound")
-            verb, revision, rest = match.groups()
-            if revision != REVISION:
+            verb, revision, rest = (unquote(group) for group in match.groups())
+            if revision not in hub.revisions:
                 return self._refuse(404, "RevisionNotFound")
             if verb == "resolve":
                 return self._resolve(rest)
             if verb == "revision":
                 siblings = [{"rfilename": name} for name in sorted(hub.files)]
-                return self._json({"id": DATASET, "sha": REVISION, "siblings": siblings})
+                commit = hub.revisions[revision]
+                return self._json({"id": DATASET, "sha": commit, "siblings": siblings})
             if verb == "paths-info":
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 is_json = "json" in self.headers.get("Content-Type", "")
@@ -129,7 +167,13 @@ def _handler_of(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
             names = sorted(name for name in hub.files if name.rpartition("/")[0] == rest)
             if not names:
                 return self._refuse(404, "EntryNotFound")
-            return self._json([hub.entry(name) for name in names])
+            start = int(parse_qs(urlsplit(self.path).query).get("cursor", ["0"])[0])
+            stop = start + hub.page_entries
+            more = f'<{hub.url}{path}?cursor={stop}>; rel="next"'
+            return self._json(
+                [hub.entry(name) for name in names[start:stop]],
+                {"Link": more} if stop < len(names) else {},
+            )
 
         def _resolve(self, name: str) -> None:
             if name not in hub.files:
@@ -145,33 +189,53 @@ def _handler_of(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
 
         def _bytes(self, name: str) -> None:
             answer = hub.answers.popleft() if hub.answers and self.command == "GET" else None
-            if answer is not None and answer.status is not None:
-                return self._send(answer.status, b"", answer.headers)
-            body = hub.sent.get(name, hub.files[name])
-            start, status, headers = 0, 200, {"Accept-Ranges": "bytes"}
+            if answer is not None and isinstance(answer.fault, int):
+                return self._send(answer.fault, b"", answer.headers)
+            body = bytearray(hub.sent.get(name, hub.files[name]))
+            start, stop, status, headers = 0, len(body), 200, {"Accept-Ranges": "bytes"}
             asked = _RANGE.fullmatch(self.headers.get("Range", ""))
-            if asked is not None:
-                start, stop = int(asked[1]), int(asked[2]) + 1
+            if asked is not None and (answer is None or answer.fault != "whole"):
+                start, stop, status = int(asked[1]), int(asked[2]) + 1, 206
                 headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(body)}"
-                body, status = body[start:stop], 206
             if self.command == "GET":
                 hub.ranges.append((name, start))
-            return self._send(status, body, headers, keep=len(body) // 2 if answer else None)
+                flips = hub.flips.setdefault(name, set())
+                for place in flips & set(range(start, stop)):
+                    body[place] ^= 1
+                    flips.remove(place)
+            fault = answer.fault if answer is not None and answer.fault != "whole" else None
+            return self._send(status, bytes(body[start:stop]), headers, fault)
 
-        def _json(self, value: object) -> None:
-            self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+        def _json(self, value: object, headers: Mapping[str, str] | None = None) -> None:
+            content = {"Content-Type": "application/json", **(headers or {})}
+            self._send(200, json.dumps(value).encode(), content)
 
         def _refuse(self, status: int, code: str) -> None:
             self._send(status, b"", {"X-Error-Code": code})
 
         def _send(
-            self, status: int, body: bytes, headers: Mapping[str, str], keep: int | None = None
+            self,
+            status: int,
+            body: bytes,
+            headers: Mapping[str, str],
+            fault: object = None,
         ) -> None:
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(body[:keep])
+                self.wfile.write(body if fault is None else body[: len(body) // 2])
+                self.wfile.flush()
+            self._break(fault)
+
+        def _break(self, fault: object) -> None:
+            if fault == "hang":
+                hub.closing.wait()
+            if fault == "reset":
+                # A close that lingers for no time sends RST in place of FIN.
+                linger = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                self.connection.close()
 
     return Handler

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
-from pipeline import artifacts, corpus, download
+from pipeline import artifacts, corpus
 from pipeline.artifacts import Artifact, ArtifactSpec, Counts, FileEntry, Part, with_source
 from pipeline.errors import CorpusError
 from pipeline.formats import write_corpus_file
 from pipeline.runner import Task
 from pipeline.sources import InputFile, SourceConfig, kind_of
-from pipeline.stages.hub import DOWNLOADED, download_files
+from pipeline.stages.hub import DOWNLOADED, download_files, list_files
 from pipeline.stages.stage import DataConfig, StageRun
 from pipeline.storage import Storage
 
@@ -45,7 +45,7 @@ def _check_splits(config: DataConfig, seen: Set[str]) -> None:
 
 
 def _fetch(run: StageRun, source: SourceConfig, revision: str) -> list[Part]:
-    listed = download.hub_files(source.source, revision)
+    listed = list_files(run, source.source, revision)
     if not run.config.corpus.sources:
         # Before anything is fetched; of several sources another one may have what is missing.
         _check_splits(run.config, {corpus.split_of(f.name) for f in listed})

@@ -1,0 +1,72 @@
+"""A branch or tag of a hub dataset → the commit that it meant when it was first asked for.
+
+reads   the hub, once a branch
+writes  ``revisions/org--name/main.json``: the commit, and when the hub named it
+holds   a branch means the same commit until its record is deleted, with or without a network
+
+To follow a branch anew, delete its record.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from pipeline import hub
+from pipeline.errors import ArtifactError, CorpusError
+from pipeline.storage import Storage
+
+REVISIONS = "revisions"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def record_of(dataset: str, revision: str) -> str:
+    """Where the commit of a branch or tag is recorded, inside a storage."""
+    return f"{REVISIONS}/{dataset.replace('/', '--')}/{quote(revision, safe='')}.json"
+
+
+def resolve_revision(storage: Storage, dataset: str, revision: str) -> str:
+    """The commit, 40 hex digits, that ``revision`` of ``dataset`` is.
+
+    A commit is itself. A branch or a tag is asked of the hub once and recorded in ``storage`` at
+    :func:`record_of`; from then on the record answers, without a request.
+
+    Raises:
+        CorpusError: if the branch is not recorded and the hub does not know it, refuses, can't be
+            reached, or may not be asked (``HF_HUB_OFFLINE``).
+        ArtifactError: if the record can't be read.
+    """
+    if _COMMIT.fullmatch(revision):
+        return revision
+    path = record_of(dataset, revision)
+    if storage.size(path) is not None:
+        return _recorded(storage, path)
+    commit = hub.get_json(dataset, revision, "revision").get("sha")
+    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+        raise CorpusError(
+            f"the hub must name the commit of {dataset} at {revision} with 40 hex digits, but "
+            f"says {commit!r}; corpus.revision takes a commit from its page, Files, History"
+        )
+    record = {
+        "dataset": dataset,
+        "revision": revision,
+        "commit": commit,
+        "asked_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    storage.write_bytes(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    return commit
+
+
+def _recorded(storage: Storage, path: str) -> str:
+    try:
+        commit = json.loads(storage.read_bytes(path))["commit"]
+    except (ValueError, KeyError, TypeError):
+        commit = None
+    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+        raise ArtifactError(
+            f"{storage.uri_of(path)} must hold a commit of 40 hex digits, but does not; delete it, "
+            f"and the hub is asked again"
+        )
+    return commit
