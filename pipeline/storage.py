@@ -1,8 +1,9 @@
 """One way to local disks and object stores.
 
 reads   a URI: a path, ``file:///…`` or ``s3://bucket/prefix``
-writes  files below it, each one whole or not at all
-holds   a reader never sees half a file: what is written lies beside its place until complete
+writes  files below it, each one whole or not at all; copies of objects in ``~/.cache/anuvad``
+holds   a reader never sees half a file: on a disk it lies beside its place until complete, and an
+        object appears when its last byte is there
 
 Paths inside a storage are relative, with forward slashes: ``artifacts/clean-…/manifest.json``.
 """
@@ -20,11 +21,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
-from pipeline.errors import ArtifactError, ConfigError
+from pipeline.errors import ArtifactError
+from pipeline.object_store import in_one_sentence, open_store
 
-_CHUNK_BYTES = 1 << 20
+# Each read of an object is a request.
+_CHUNK_BYTES = 16 << 20
 _CANNOT_WRITE = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -41,8 +45,8 @@ class Storage:
     """A root folder on a local disk or in an object store.
 
     Args:
-        uri: a local path (relative ones count from the working folder), ``file://`` or any scheme
-            that ``pyarrow.fs`` knows.
+        uri: a local path (relative ones count from the working folder), ``file://``, ``s3://`` (see
+            :mod:`pipeline.object_store`) or any scheme that ``pyarrow.fs`` knows.
 
     Raises:
         ConfigError: if the URI can't be understood.
@@ -52,25 +56,21 @@ class Storage:
         self._local_root: Path | None
         if "://" not in uri or uri.startswith("file://"):
             self._local_root = Path(uri.removeprefix("file://")).expanduser().resolve()
-            self.uri = str(self._local_root)
+            self.uri = self._plain_uri = self._full_uri = self._root = str(self._local_root)
             self._filesystem: Any = pafs.LocalFileSystem()
-            self._root = self.uri
         else:
-            try:
-                self._filesystem, self._root = pafs.FileSystem.from_uri(uri)
-            except (OSError, ValueError) as error:
-                raise ConfigError(
-                    f"storage must be a path or a URI such as s3://bucket/prefix, not {uri!r}: "
-                    f"{error}"
-                ) from error
+            store = open_store(uri)
             self._local_root = None
             self.uri = uri.rstrip("/")
+            self._plain_uri, self._full_uri = store.uri, store.full_uri
+            self._filesystem, self._root = store.filesystem, store.root
 
     def __repr__(self) -> str:
         return f"Storage({self.uri!r})"
 
     def __reduce__(self) -> tuple[type[Storage], tuple[str]]:
-        return Storage, (self.uri,)
+        # Another machine's environment may know nothing of the endpoint.
+        return Storage, (self._full_uri,)
 
     @property
     def local_root(self) -> Path | None:
@@ -78,17 +78,21 @@ class Storage:
         return self._local_root
 
     def uri_of(self, path: str) -> str:
-        """The full URI (or local path) of ``path``."""
-        return f"{self.uri}/{path}"
+        """The full URI (or local path) of ``path``, without options such as the endpoint."""
+        return f"{self._plain_uri}/{path}"
 
     def exists(self, path: str) -> bool:
-        """Whether a file or folder stands at ``path``."""
-        info = self._filesystem.get_file_info(self._full(path))
-        return bool(info.type != pafs.FileType.NotFound)
+        """Whether a file or folder stands at ``path``.
+
+        Raises:
+            ArtifactError: here and below, if an object store does not answer or refuses; it names
+                the URI.
+        """
+        return bool(self._info(path).type != pafs.FileType.NotFound)
 
     def size(self, path: str) -> int | None:
         """Bytes of the file at ``path``; None where there is none."""
-        info = self._filesystem.get_file_info(self._full(path))
+        info = self._info(path)
         return int(info.size) if info.type == pafs.FileType.File else None
 
     def version(self, path: str) -> str:
@@ -105,7 +109,8 @@ class Storage:
     def list(self, path: str) -> list[str]:
         """Names of the entries of the folder ``path``, sorted; empty where it does not exist."""
         selector = pafs.FileSelector(self._full(path), allow_not_found=True)
-        infos = self._filesystem.get_file_info(selector)
+        with self._named(path, "readable"):
+            infos = self._filesystem.get_file_info(selector)
         # A name that starts with a dot is a file still being written.
         return sorted(i.base_name for i in infos if not i.base_name.startswith("."))
 
@@ -115,11 +120,11 @@ class Storage:
         Raises:
             ArtifactError: if there is no such file.
         """
-        try:
-            with self._filesystem.open_input_stream(self._full(path)) as stream:
-                return bytes(stream.read())
-        except FileNotFoundError as error:
-            raise ArtifactError(f"no file at {self.uri_of(path)}") from error
+        with (
+            self._named(path, "readable"),
+            self._filesystem.open_input_stream(self._full(path)) as stream,
+        ):
+            return bytes(stream.read())
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write ``data`` to ``path``, whole or not at all."""
@@ -131,7 +136,9 @@ class Storage:
         """A local file to write to, which is at ``path`` when the block ends without an exception.
 
         On a local disk it lies beside its place and is renamed; for an object store it lies in the
-        machine's temporary folder and is uploaded. After an exception nothing is left of it.
+        machine's temporary folder and is uploaded. After an exception nothing is left of it; after
+        a kill in the middle of a large upload the store may keep parts that nobody sees, which a
+        lifecycle rule for incomplete uploads removes.
 
         Raises:
             ArtifactError: if the place can't be written, or the disk is full; it names the path.
@@ -154,11 +161,7 @@ class Storage:
                     os.fsync(written.fileno())
                 scratch.replace(target)
             else:
-                with (
-                    scratch.open("rb") as source,
-                    self._filesystem.open_output_stream(self._full(path)) as sink,
-                ):
-                    shutil.copyfileobj(source, sink, _CHUNK_BYTES)
+                self._upload(scratch, path)
         except OSError as error:
             if error.errno not in _CANNOT_WRITE:
                 raise
@@ -168,12 +171,24 @@ class Storage:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 scratch.unlink()
 
+    def _upload(self, scratch: Path, path: str) -> None:
+        # A stream that is closed is an object, even where an exception closes it halfway. So all
+        # the bytes are handed over in one call, which maps the file and does not read it to memory.
+        # Nothing can't be mapped.
+        content = pa.memory_map(str(scratch)).read_buffer() if scratch.stat().st_size else b""
+        with (
+            self._named(path, "writable"),
+            self._filesystem.open_output_stream(self._full(path)) as sink,
+        ):
+            sink.write(content)
+
     def local(self, path: str) -> Path:
         """A local file with the content of ``path``: itself on a local disk, a cached copy else.
 
-        The copy lies in ``~/.cache/anuvad`` (``ANUVAD_CACHE`` names another folder); one with the
-        size and the time of the original is taken as it is. A size alone would not do: a damaged
-        byte range that was fetched anew has the size of the one before.
+        The copy lies in ``~/.cache/anuvad`` (``ANUVAD_CACHE`` names another folder) below the
+        object's ETag, so that one that was written anew, even in the same second and with the same
+        size, is another. What this machine deletes from the storage goes from there too; the rest
+        stays until somebody deletes the folder, which can be done whenever nothing runs.
 
         Raises:
             ArtifactError: if there is no such file.
@@ -183,31 +198,79 @@ class Storage:
             if not local.is_file():
                 raise ArtifactError(f"no file at {local}")
             return local
-        info = self._filesystem.get_file_info(self._full(path))
-        if info.type != pafs.FileType.File:
-            raise ArtifactError(f"no file at {self.uri_of(path)}")
-        cache = Path(os.environ.get("ANUVAD_CACHE", "~/.cache/anuvad")).expanduser()
-        local = cache / hashlib.sha256(self.uri.encode()).hexdigest()[:16] / path
-        if not _is_copy(local, info):
-            local.parent.mkdir(parents=True, exist_ok=True)
-            scratch = local.parent / f".{local.name}.{uuid.uuid4().hex}"
-            with (
-                self._filesystem.open_input_stream(self._full(path)) as source,
-                scratch.open("wb") as sink,
-            ):
-                shutil.copyfileobj(source, sink, _CHUNK_BYTES)
-            if info.mtime_ns is not None:
-                os.utime(scratch, ns=(info.mtime_ns, info.mtime_ns))
-            scratch.replace(local)
+        with (
+            self._named(path, "readable"),
+            self._filesystem.open_input_file(self._full(path)) as source,
+        ):
+            size = source.size()
+            local = self._cached(path) / self._version(path, source) / Path(path).name
+            if local.is_file() and local.stat().st_size == size:
+                return local
+            try:
+                local.parent.mkdir(parents=True, exist_ok=True)
+                self._copy(path, source, size, local)
+            except OSError as error:
+                if error.errno not in _CANNOT_WRITE:
+                    raise
+                raise ArtifactError(
+                    f"{local.parent} must be writable and its disk have room, but: "
+                    f"{os.strerror(error.errno)}; ANUVAD_CACHE names another folder"
+                ) from error
         return local
+
+    def _copy(self, path: str, source: Any, size: int, local: Path) -> None:
+        scratch = local.parent / f".{local.name}.{uuid.uuid4().hex}"
+        try:
+            with scratch.open("wb") as sink:
+                shutil.copyfileobj(source, sink, _CHUNK_BYTES)
+            if (came := scratch.stat().st_size) != size:
+                raise ArtifactError(
+                    f"{self.uri_of(path)} must be read whole, all {size} bytes, but {came} came; "
+                    f"run the same command again"
+                )
+            scratch.replace(local)
+        finally:
+            scratch.unlink(missing_ok=True)
 
     def delete(self, path: str) -> None:
         """Remove the file or folder at ``path``; nothing happens where there is none."""
-        info = self._filesystem.get_file_info(self._full(path))
-        if info.type == pafs.FileType.Directory:
-            self._filesystem.delete_dir(info.path)
-        elif info.type == pafs.FileType.File:
-            self._filesystem.delete_file(info.path)
+        info = self._info(path)
+        # Another process may be faster.
+        with self._named(path, "writable"), contextlib.suppress(FileNotFoundError):
+            if info.type == pafs.FileType.Directory:
+                self._filesystem.delete_dir(info.path)
+            elif info.type == pafs.FileType.File:
+                self._filesystem.delete_file(info.path)
+        if self._local_root is None:
+            shutil.rmtree(self._cached(path), ignore_errors=True)
+
+    def _cached(self, path: str) -> Path:
+        cache = Path(os.environ.get("ANUVAD_CACHE", "~/.cache/anuvad")).expanduser()
+        return cache / hashlib.sha256(self._full_uri.encode()).hexdigest()[:16] / path
+
+    def _version(self, path: str, source: Any) -> str:
+        etag = (source.metadata() or {}).get("ETag")
+        if etag is None:
+            etag = str(self._info(path).mtime_ns).encode()
+        return hashlib.sha256(etag).hexdigest()[:16]
+
+    def _info(self, path: str) -> Any:
+        with self._named(path, "readable"):
+            return self._filesystem.get_file_info(self._full(path))
+
+    @contextlib.contextmanager
+    def _named(self, path: str, must_be: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ArtifactError(f"no file at {self.uri_of(path)}") from error
+        except OSError as error:
+            # Of a disk the system says what is wrong; an object store's answers have no errno.
+            if self._local_root is not None or error.errno is not None:
+                raise
+            raise ArtifactError(
+                f"{self.uri_of(path)} must be {must_be}, but: {in_one_sentence(error)}"
+            ) from error
 
     def _unwritable(self, path: str, error: OSError) -> ArtifactError:
         reason = os.strerror(error.errno) if error.errno else str(error)
@@ -217,13 +280,6 @@ class Storage:
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
-
-
-def _is_copy(local: Path, original: pafs.FileInfo) -> bool:
-    if not local.is_file():
-        return False
-    seen = local.stat()
-    return seen.st_size == original.size and original.mtime_ns in (None, seen.st_mtime_ns)
 
 
 def sha256_of(path: Path) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from jobs.cluster import RaySession
 from local_hub import LocalHub
+from local_s3 import S3_KEYS, LocalS3
 from tiny_training import TinyCorpus, write_tiny_corpus
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -30,8 +31,30 @@ def ray_session() -> Iterator[RaySession]:
     """A local Ray of two CPUs, started once for all tests that ask for it."""
     with pytest.MonkeyPatch.context() as patch, RaySession(min_cpus=2) as session:
         patch.delenv("RAY_ADDRESS", raising=False)
+        # Workers keep the environment that Ray was started in: the keys of the tests' S3.
+        for name, value in S3_KEYS.items():
+            patch.setenv(name, value)
         session.ensure()
         yield session
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[LocalS3]:
+    """An S3 server on this machine's loopback, started once for all tests that ask for it."""
+    with LocalS3() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_prefix(s3_server: LocalS3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """An empty place in the S3 server, for which the environment has address and keys."""
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in S3_KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.url)
+    monkeypatch.setenv("ANUVAD_CACHE", str(tmp_path / "cache"))
+    return f"s3://{s3_server.new_bucket()}/anuvad"
 
 
 @pytest.fixture

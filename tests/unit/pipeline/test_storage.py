@@ -37,11 +37,11 @@ def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Storage:
     class FileSystem:
         @staticmethod
         def from_uri(uri: str) -> tuple[pafs.FileSystem, str]:
-            return filesystem, uri.removeprefix("s3://").rstrip("/")
+            return filesystem, uri.removeprefix("memory://").rstrip("/")
 
-    monkeypatch.setattr("pipeline.storage.pafs.FileSystem", FileSystem)
+    monkeypatch.setattr("pipeline.object_store.pafs.FileSystem", FileSystem)
     monkeypatch.setenv("ANUVAD_CACHE", str(tmp_path / "cache"))
-    return Storage("s3://bucket/anuvad")
+    return Storage("memory://bucket/anuvad")
 
 
 def fail_halfway(storage: Storage, path: str, error: Exception) -> None:
@@ -160,7 +160,7 @@ def test_sha256_of_a_file_is_what_sha256sum_says(tmp_path: Path) -> None:
 def test_an_object_store_is_written_listed_and_deleted_like_a_disk(bucket: Storage) -> None:
     assert bucket.local_root is None
     bucket.write_bytes("artifacts/clean-1/train.parquet", b"rows")
-    assert bucket.uri_of("x") == "s3://bucket/anuvad/x"
+    assert bucket.uri_of("x") == "memory://bucket/anuvad/x"
     assert bucket.read_bytes("artifacts/clean-1/train.parquet") == b"rows"
     assert bucket.size("artifacts/clean-1/train.parquet") == 4
     assert bucket.list("artifacts/clean-1") == ["train.parquet"]
