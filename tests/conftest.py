@@ -27,13 +27,14 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def ray_session() -> Iterator[RaySession]:
+def ray_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RaySession]:
     """A local Ray of two CPUs, started once for all tests that ask for it."""
     with pytest.MonkeyPatch.context() as patch, RaySession(min_cpus=2) as session:
         patch.delenv("RAY_ADDRESS", raising=False)
-        # Workers keep the environment that Ray was started in: the keys of the tests' S3.
+        # Workers keep the environment that Ray was started in: keys and copies of the tests' S3.
         for name, value in S3_KEYS.items():
             patch.setenv(name, value)
+        patch.setenv("ANUVAD_CACHE", str(tmp_path_factory.mktemp("workers-cache")))
         session.ensure()
         yield session
 

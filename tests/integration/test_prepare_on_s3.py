@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from jobs.cluster import RaySession
-from pipeline import artifacts
+from local_hub import DATASET, REVISION, LocalHub
+from pairs import TRAIN, VALIDATION
+from pipeline import artifacts, corpus
 from pipeline.artifacts import Part
 from pipeline.clean import CleanConfig
 from pipeline.corpus import CorpusConfig
 from pipeline.dedup import DedupConfig
-from pipeline.phrasebook import PhrasebookConfig
 from pipeline.runner import RayRunner, Runner, Task, run_here
 from pipeline.stages import DataConfig, StageResult, plan, prepare
 from pipeline.storage import Storage
@@ -23,14 +24,6 @@ from pipeline.tokenizer import TokenizerConfig
 pytestmark = pytest.mark.integration
 
 STAGES = ["corpus", "clean", "dedup", "tokenizer", "tensorize"]
-
-CONFIG = DataConfig(
-    CorpusConfig(source="phrasebook", phrasebook=PhrasebookConfig(train_pairs=500)),
-    CleanConfig(shard_rows=200),
-    TokenizerConfig(vocab_size=200),
-    TensorizeConfig(),
-    DedupConfig(partition_rows=200),
-)
 
 
 class Silent:
@@ -67,14 +60,35 @@ def s3(s3_prefix: str) -> Storage:
 
 
 @pytest.fixture(scope="module")
-def on_disk(tmp_path_factory: pytest.TempPathFactory) -> dict[str, StageResult]:
+def config(tmp_path_factory: pytest.TempPathFactory) -> DataConfig:
+    """Twenty training pairs in three shards, three validation pairs in one."""
+    data = tmp_path_factory.mktemp("corpus") / "data"
+    data.mkdir()
+    corpus.write_pairs(TRAIN, data / "train-00000-of-00001.parquet")
+    corpus.write_pairs(VALIDATION, data / "validation-00000-of-00001.parquet")
+    return of_source(CorpusConfig(source=str(data.parent)))
+
+
+def of_source(source: CorpusConfig) -> DataConfig:
+    """The settings of all stages, with ranges of hashes small enough to be several."""
+    return DataConfig(
+        source,
+        CleanConfig(shard_rows=8),
+        TokenizerConfig(vocab_size=70, byte_fallback=False),
+        TensorizeConfig(),
+        DedupConfig(partition_rows=8),
+    )
+
+
+@pytest.fixture(scope="module")
+def on_disk(config: DataConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, StageResult]:
     """The same on a local disk: what all others are compared with."""
-    return run(Storage(str(tmp_path_factory.mktemp("disk"))), run_here)
+    return run(config, Storage(str(tmp_path_factory.mktemp("disk"))), run_here)
 
 
-def run(storage: Storage, runner: Runner) -> dict[str, StageResult]:
+def run(config: DataConfig, storage: Storage, runner: Runner) -> dict[str, StageResult]:
     """All five stages."""
-    return prepare(CONFIG, storage, lambda: runner, Silent())
+    return prepare(config, storage, lambda: runner, Silent())
 
 
 def manifests(results: dict[str, StageResult]) -> dict[str, bytes]:
@@ -86,9 +100,9 @@ def manifests(results: dict[str, StageResult]) -> dict[str, bytes]:
 
 
 def test_in_one_process_it_makes_the_bytes_of_a_local_disk(
-    s3: Storage, on_disk: dict[str, StageResult]
+    config: DataConfig, s3: Storage, on_disk: dict[str, StageResult]
 ) -> None:
-    made = run(s3, run_here)
+    made = run(config, s3, run_here)
     assert list(made) == STAGES
     assert manifests(made) == manifests(on_disk)
     for result in made.values():
@@ -96,46 +110,49 @@ def test_in_one_process_it_makes_the_bytes_of_a_local_disk(
 
 
 def test_on_ray_it_makes_the_bytes_of_a_local_disk(
-    s3: Storage, on_disk: dict[str, StageResult], ray_session: RaySession
+    config: DataConfig, s3: Storage, on_disk: dict[str, StageResult], ray_session: RaySession
 ) -> None:
-    made = run(s3, RayRunner())
+    made = run(config, s3, RayRunner())
     assert manifests(made) == manifests(on_disk)
     for result in made.values():
         result.artifact.verify()
 
 
-def test_a_second_prepare_runs_nothing_and_never_asks_for_a_runner(s3: Storage) -> None:
-    run(s3, run_here)
+def test_a_second_prepare_runs_nothing_and_never_asks_for_a_runner(
+    config: DataConfig, s3: Storage
+) -> None:
+    run(config, s3, run_here)
 
     def get_runner() -> Runner:
         raise AssertionError("there is nothing to run")
 
-    results = prepare(CONFIG, s3, get_runner, Silent())
+    results = prepare(config, s3, get_runner, Silent())
     assert all(result.skipped for result in results.values())
-    assert {stage.state for stage in plan(CONFIG, s3)} == {"done"}
+    assert {stage.state for stage in plan(config, s3)} == {"done"}
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 12])
 def test_an_interrupted_prepare_goes_on_where_it_stopped(
-    s3: Storage, on_disk: dict[str, StageResult], limit: int, tmp_path: Path
+    config: DataConfig, s3: Storage, on_disk: dict[str, StageResult], limit: int, tmp_path: Path
 ) -> None:
     whole, first, second = Counting(), Counting(limit), Counting()
-    run(Storage(str(tmp_path / "whole")), whole)
+    run(config, Storage(str(tmp_path / "whole")), whole)
     assert len(whole.names) > limit
     with pytest.raises(KeyboardInterrupt):
-        run(s3, first)
-    made = run(s3, second)
+        run(config, s3, first)
+    made = run(config, s3, second)
     assert first.names + second.names == whole.names
     assert manifests(made) == manifests(on_disk)
 
 
 def test_on_another_machine_the_token_arrays_are_opened_from_copies(
+    config: DataConfig,
     s3: Storage,
     on_disk: dict[str, StageResult],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    run(s3, run_here)
+    run(config, s3, run_here)
     monkeypatch.setenv("ANUVAD_CACHE", str(tmp_path / "another"))
     artifact_id = on_disk["tensorize"].artifact.id
     there, here = artifacts.load(s3, artifact_id), on_disk["tensorize"].artifact
@@ -151,9 +168,25 @@ def test_on_another_machine_the_token_arrays_are_opened_from_copies(
         ]
 
 
-def test_no_scratch_object_is_left(s3: Storage, on_disk: dict[str, StageResult]) -> None:
-    made = run(s3, run_here)
+def test_no_scratch_object_is_left(
+    config: DataConfig, s3: Storage, on_disk: dict[str, StageResult]
+) -> None:
+    made = run(config, s3, run_here)
     assert s3.list("") == [artifacts.ARTIFACTS]
     for result in made.values():
         tops = {file.name.partition("/")[0] for file in result.artifact.files}
         assert s3.list(result.artifact.path) == sorted({*tops, artifacts.MANIFEST})
+
+
+def test_from_a_hub_a_range_that_was_damaged_is_fetched_anew_in_the_same_second(
+    s3: Storage, config: DataConfig, local_hub: LocalHub
+) -> None:
+    for path in Path(config.corpus.source).glob("data/*"):
+        local_hub.files[f"data/{path.name}"] = path.read_bytes()
+    local_hub.flips["data/train-00000-of-00001.parquet"] = {1500}
+    fetched = of_source(CorpusConfig(source=DATASET, revision=REVISION, part_bytes=1024))
+    made = run(fetched, s3, run_here)["corpus"].artifact
+    assert {n: made.local(n).read_bytes() for n in made.names()} == local_hub.files
+    assert s3.list(made.path) == ["data", artifacts.MANIFEST]
+    ranges = [start for name, start in local_hub.ranges if name.startswith("data/train")]
+    assert ranges == [0, 1024, 2048, 0, 1024, 2048]
