@@ -96,14 +96,22 @@ class Storage:
         return int(info.size) if info.type == pafs.FileType.File else None
 
     def version(self, path: str) -> str:
-        """Size and time of modification of the file at ``path``: what tells it from another one.
+        """What tells the file at ``path`` from another one: its size and time, or its ETag.
 
         Raises:
             ArtifactError: if there is no such file.
         """
-        info = self._filesystem.get_file_info(self._full(path))
+        info = self._info(path)
         if info.type != pafs.FileType.File:
             raise ArtifactError(f"no file at {self.uri_of(path)}")
+        if self._local_root is None:
+            # Times in S3 have a resolution of a second.
+            with (
+                self._named(path, "readable"),
+                self._filesystem.open_input_file(self._full(path)) as source,
+            ):
+                if etag := _etag_of(source):
+                    return f"{info.size} bytes of ETag {etag}"
         return f"{info.size} bytes of {info.mtime}"
 
     def list(self, path: str) -> list[str]:
@@ -203,7 +211,9 @@ class Storage:
             self._filesystem.open_input_file(self._full(path)) as source,
         ):
             size = source.size()
-            local = self._cached(path) / self._version(path, source) / Path(path).name
+            version = _etag_of(source) or str(self._info(path).mtime_ns)
+            folder = hashlib.sha256(version.encode()).hexdigest()[:16]
+            local = self._cached(path) / folder / Path(path).name
             if local.is_file() and local.stat().st_size == size:
                 return local
             try:
@@ -248,12 +258,6 @@ class Storage:
         cache = Path(os.environ.get("ANUVAD_CACHE", "~/.cache/anuvad")).expanduser()
         return cache / hashlib.sha256(self._full_uri.encode()).hexdigest()[:16] / path
 
-    def _version(self, path: str, source: Any) -> str:
-        etag = (source.metadata() or {}).get("ETag")
-        if etag is None:
-            etag = str(self._info(path).mtime_ns).encode()
-        return hashlib.sha256(etag).hexdigest()[:16]
-
     def _info(self, path: str) -> Any:
         with self._named(path, "readable"):
             return self._filesystem.get_file_info(self._full(path))
@@ -280,6 +284,11 @@ class Storage:
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
+
+
+def _etag_of(source: Any) -> str | None:
+    etag = (source.metadata() or {}).get("ETag")
+    return etag.decode() if etag else None
 
 
 def sha256_of(path: Path) -> str:

@@ -186,7 +186,8 @@ def test_from_a_hub_a_range_that_was_damaged_is_fetched_anew_in_the_same_second(
     local_hub.flips["data/train-00000-of-00001.parquet"] = {1500}
     fetched = of_source(CorpusConfig(source=DATASET, revision=REVISION, part_bytes=1024))
     made = run(fetched, s3, run_here)["corpus"].artifact
-    assert {n: made.local(n).read_bytes() for n in made.names()} == local_hub.files
+    published = {n.replace("data/", "data/local-pairs/"): b for n, b in local_hub.files.items()}
+    assert {n: made.local(n).read_bytes() for n in made.names()} == published
     assert s3.list(made.path) == ["data", artifacts.MANIFEST]
     ranges = [start for name, start in local_hub.ranges if name.startswith("data/train")]
     assert ranges == [0, 1024, 2048, 0, 1024, 2048]

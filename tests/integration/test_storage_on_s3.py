@@ -82,12 +82,15 @@ def test_an_object_written_anew_in_the_same_second_with_the_same_size_is_copied_
     s3: Storage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     other = tmp_path / "other machine"
+    versions = set()
     for content in (b"flipped", b"correct", b"another"):
         s3.write_bytes("part", content)
         assert s3.local("part").read_bytes() == content
         with monkeypatch.context() as patch:
             patch.setenv("ANUVAD_CACHE", str(other))
             assert s3.local("part").read_bytes() == content
+        versions.add(s3.version("part"))
+    assert len(versions) == 3
 
 
 def test_an_object_is_copied_once(s3: Storage) -> None:
