@@ -71,7 +71,7 @@ class Trained:
 
 def plan(job: JobContext) -> list[StagePlan]:
     """For each stage, the training included, whether it would run and why."""
-    data = stages.specs(job.data)
+    data = stages.specs(job.data, job.storage)
     training = plan_training(job.storage, train_spec(job.config, data))
     return [*(stages.plan_of(job.storage, spec) for spec in data.values()), training]
 
@@ -105,7 +105,7 @@ def lock_name(config: Config) -> str:
 def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     """:func:`train`, for a caller that holds its lock."""
     config = job.config
-    spec = train_spec(config, stages.specs(job.data))
+    spec = train_spec(config, stages.specs(job.data, job.storage))
     run_id = run_id_of(config, spec.id)
     standing = artifacts.find(job.storage, spec)
     # What can be refused is refused before hours of work.

@@ -10,7 +10,7 @@ holds   files that are of this layout already are the publisher's, byte for byte
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ from pipeline.sources import InputFile, SourceConfig, input_files, kind_of, numb
 
 _BATCH_ROWS = 1 << 14
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_DATA_FILE = re.compile(r"(?:data/)?(?:(?P<source>[^/]+)/)?(?P<split>\w+)-\d{5}-of-\d{5}\.parquet")
+_DATA_FILE = re.compile(
+    r"(?:data/)?(?:(?P<source>[^/]+)/)?(?P<split>\w+)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?\.parquet"
+)
 
 
 class CorpusConfig(SourceConfig):
@@ -93,6 +95,20 @@ class CorpusConfig(SourceConfig):
     def caps(self) -> dict[str, int]:
         """Source → the training pairs that are read of it, where that is not all."""
         return {s.label: s.max_pairs for s in self.each if s.max_pairs is not None}
+
+    def with_commits(self, resolve: Callable[[str, str], str]) -> CorpusConfig:
+        """The same with each hub source's revision as ``resolve(dataset, revision)`` names it."""
+
+        def pinned(source: SourceConfig) -> SourceConfig:
+            if kind_of(source) != "hub" or source.revision is None:
+                return source
+            return source.model_copy(update={"revision": resolve(source.source, source.revision)})
+
+        if self.sources:
+            return self.model_copy(update={"sources": tuple(map(pinned, self.sources))})
+        found = pinned(self)
+        assert isinstance(found, CorpusConfig)
+        return found
 
     def in_words(self) -> str:
         """The sources as one reads them: ``cfilt/iitb-english-hindi``, ``web/*.tsv``."""

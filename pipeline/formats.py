@@ -56,7 +56,10 @@ def write_corpus_file(
             file, the line or row, and for bytes that are no text their offset.
     """
     if format_ == "parquet":
-        return _write_parquet(paths[0], uris[0], columns, out)
+        rows = _write_parquet(paths[0], uris[0], columns, out)
+        if not out.exists():
+            shutil.copyfile(paths[0], out)
+        return rows
     if format_ == "moses":
         pairs = _read_moses(paths, uris)
     else:
@@ -77,6 +80,22 @@ def _as_corpus(english: pa.Array, hindi: pa.Array) -> pa.Table:
 
 
 # Parquet.
+
+
+def to_corpus_layout(path: Path, uri: str, columns: tuple[str, str]) -> int:
+    """Make the parquet file at ``path`` one of the corpus layout, unless it is one; its rows.
+
+    Raises:
+        CorpusError: if it is no whole parquet file, or has other columns.
+    """
+    converted = path.with_name(f"{path.name}.converted")
+    try:
+        rows = _write_parquet(path, uri, columns, converted)
+        if converted.exists():
+            converted.replace(path)
+        return rows
+    finally:
+        converted.unlink(missing_ok=True)
 
 
 def check_parquet(path: Path, name: str) -> int:
@@ -102,20 +121,19 @@ def _open_parquet(path: Path, name: str) -> pq.ParquetFile:
 
 
 def _write_parquet(path: Path, uri: str, columns: tuple[str, str], out: Path) -> int:
+    """Convert the file to ``out``, which is not written if it is of the corpus layout already."""
     with _open_parquet(path, uri) as file:
-        if file.schema_arrow.equals(SCHEMA) and columns == ("en", "hi"):
-            shutil.copyfile(path, out)
-            return int(file.metadata.num_rows)
-        sides = [_path_of(file.schema_arrow, column, uri) for column in columns]
-        try:
-            with pq.ParquetWriter(out, SCHEMA) as writer:
-                for batch in file.iter_batches(_BATCH_ROWS, columns=[".".join(s) for s in sides]):
-                    found = [_side(batch, side) for side in sides]
-                    writer.write_table(_as_corpus(*found))
-        except (OSError, pa.ArrowException) as error:
-            raise CorpusError(
-                f"{uri} must be whole parquet data with two columns of text, but: {error}"
-            ) from error
+        if not file.schema_arrow.equals(SCHEMA) or columns != ("en", "hi"):
+            sides = [_path_of(file.schema_arrow, column, uri) for column in columns]
+            try:
+                with pq.ParquetWriter(out, SCHEMA) as writer:
+                    names = [".".join(side) for side in sides]
+                    for batch in file.iter_batches(_BATCH_ROWS, columns=names):
+                        writer.write_table(_as_corpus(*(_side(batch, side) for side in sides)))
+            except (OSError, pa.ArrowException) as error:
+                raise CorpusError(
+                    f"{uri} must be whole parquet data with two columns of text, but: {error}"
+                ) from error
         return int(file.metadata.num_rows)
 
 

@@ -51,7 +51,8 @@ def _fetch(run: StageRun, source: SourceConfig, revision: str) -> list[Part]:
         _check_splits(run.config, {corpus.split_of(f.name) for f in listed})
     names = corpus.names_of(source, [corpus.split_of(f.name) for f in listed])
     files = [replace(f, name=name) for f, name in zip(listed, names, strict=True)]
-    return download_files(run, source.source, revision, files)
+    columns = (source.english, source.hindi)
+    return download_files(run, source.source, revision, files, columns)
 
 
 def _copy(run: StageRun, source: SourceConfig) -> list[Part]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from pipeline import artifacts, corpus
 from pipeline.artifacts import Artifact, ArtifactSpec, code_fingerprint
+from pipeline.revisions import resolve_revision
 from pipeline.runner import Runner
 from pipeline.sources import SourceConfig, input_files, kind_of
 from pipeline.stages.clean import run_clean
@@ -18,14 +20,17 @@ from pipeline.stages.tokenizer import run_tokenizer
 from pipeline.storage import Storage
 
 
-def specs(config: DataConfig) -> dict[str, ArtifactSpec]:
+def specs(config: DataConfig, storage: Storage) -> dict[str, ArtifactSpec]:
     """Stage → what its artifact is made of, in the order of the graph; nothing is run.
+
+    The hub is asked for the commit of a branch that is not recorded in ``storage`` yet; for
+    nothing else.
 
     Raises:
         ConfigError: if the corpus source can't be understood.
-        CorpusError: if its folder holds no corpus.
+        CorpusError: if its folder holds no corpus, or the hub does not name the commit.
     """
-    sources = config.corpus.each
+    sources = config.corpus.with_commits(partial(resolve_revision, storage)).each
     made = [
         ArtifactSpec(
             "corpus",
@@ -98,7 +103,7 @@ def _is_converted(source: SourceConfig) -> bool:
 
 def plan(config: DataConfig, storage: Storage) -> list[StagePlan]:
     """For each stage, whether it would run and why; nothing is run."""
-    return [plan_of(storage, spec) for spec in specs(config).values()]
+    return [plan_of(storage, spec) for spec in specs(config, storage).values()]
 
 
 def plan_of(storage: Storage, spec: ArtifactSpec) -> StagePlan:
@@ -127,7 +132,7 @@ def prepare(
     results: dict[str, StageResult] = {}
     done: dict[str, Artifact] = {}
     runner: Runner | None = None
-    for name, spec in specs(config).items():
+    for name, spec in specs(config, storage).items():
         artifact = artifacts.find(storage, spec)
         skipped, seconds = artifact is not None, 0.0
         if artifact is None:

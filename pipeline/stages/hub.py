@@ -19,7 +19,7 @@ from pipeline.artifacts import ArtifactSpec, Part, with_source
 from pipeline.corpus import SourceFile, source_of, split_of
 from pipeline.download import BytePart, MismatchError, flat_name
 from pipeline.errors import CorpusError
-from pipeline.formats import check_parquet
+from pipeline.formats import to_corpus_layout
 from pipeline.runner import Task
 from pipeline.stages.stage import StageRun
 from pipeline.storage import Storage
@@ -52,9 +52,16 @@ def list_files(run: StageRun, dataset: str, revision: str) -> list[SourceFile]:
 
 
 def download_files(
-    run: StageRun, dataset: str, revision: str, files: Sequence[SourceFile]
+    run: StageRun,
+    dataset: str,
+    revision: str,
+    files: Sequence[SourceFile],
+    columns: tuple[str, str] = ("en", "hi"),
 ) -> list[Part]:
     """Fetch ``files`` of a dataset into the artifact; what an interrupted run fetched stays.
+
+    One that is not of the corpus layout is converted when it has been verified; ``columns`` are
+    then those of its English and its Hindi side.
 
     The caller deletes the folder :data:`DOWNLOADED` when all that the artifact needs is in place.
 
@@ -80,7 +87,7 @@ def download_files(
         Task(
             flat_name(f.name),
             _assemble_file,
-            (storage, spec, dataset, revision, f, pieces[f.name]),
+            (storage, spec, dataset, revision, f, pieces[f.name], columns),
         )
         for f in files
     ]
@@ -124,6 +131,7 @@ def _assemble_file(
     revision: str,
     file: SourceFile,
     pieces: Sequence[BytePart],
+    columns: tuple[str, str],
 ) -> Part:
     folder = _folder(dataset, revision)
     names = [f"{spec.path}/{folder}/{piece.name}" for piece in pieces]
@@ -136,7 +144,7 @@ def _assemble_file(
                 _fetch_part(storage, spec, dataset, revision, piece)
         with storage.writing(f"{spec.path}/{file.name}") as out:
             download.assemble([storage.local(name) for name in names], file, out)
-            return check_parquet(out, file.name)
+            return to_corpus_layout(out, file.name, columns)
 
     def discard() -> None:
         for name in names:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local_hub import DATASET, REVISION, LocalHub
-from pipeline.corpus import SourceFile
+from pipeline.corpus import SourceFile, split_of
 from pipeline.download import assemble, fetch_part, hub_files, parts_of
 from pipeline.errors import CorpusError
 
@@ -53,10 +53,15 @@ def test_a_dataset_without_parquet_files_is_refused(hub: LocalHub) -> None:
         hub_files(DATASET, REVISION)
 
 
+def test_a_published_file_may_have_a_hash_in_its_name(hub: LocalHub) -> None:
+    hub.files = {"data/train-00000-of-00001-1a2b3c.parquet": b"PAR1"}
+    assert [split_of(file.name) for file in hub_files(DATASET, REVISION)] == ["train"]
+
+
 def test_a_published_file_whose_name_has_no_split_is_refused_before_any_byte_is_fetched(
     hub: LocalHub,
 ) -> None:
-    hub.files["data/train-00000-of-00001-1a2b3c.parquet"] = b"PAR1"
+    hub.files["data/extra.parquet"] = b"PAR1"
     with pytest.raises(CorpusError, match=r"must be named <split>-NNNNN-of-NNNNN\.parquet"):
         hub_files(DATASET, REVISION)
     assert hub.ranges == []

@@ -6,6 +6,8 @@ import hashlib
 import logging
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from local_hub import DATASET, REVISION, LocalHub
@@ -54,9 +56,14 @@ def storage(tmp_path: Path) -> Storage:
 
 
 def fetch_corpus(storage: Storage, **settings: object) -> artifacts.Artifact:
+    """The corpus artifact of the hub's dataset."""
+    return fetch(storage, {"source": DATASET, "revision": REVISION, "part_bytes": 1024} | settings)
+
+
+def fetch(storage: Storage, settings: dict[str, object]) -> artifacts.Artifact:
     """The corpus artifact."""
     config = stages.DataConfig(
-        corpus.CorpusConfig(source=DATASET, revision=REVISION, **({"part_bytes": 1024} | settings)),
+        corpus.CorpusConfig.model_validate(settings),
         CleanConfig(),
         TokenizerConfig(),
         TensorizeConfig(),
@@ -319,3 +326,43 @@ def test_a_listing_that_cannot_be_read_is_asked_for_again(
     [listing] = Path(storage.uri).rglob("listing.json")
     listing.write_text("[{")
     assert fetch_corpus(storage).counts["train_rows"] == 300
+
+
+def test_a_branch_is_resolved_once_and_the_artifact_names_its_commit(
+    dataset: LocalHub, storage: Storage
+) -> None:
+    made = fetch_corpus(storage, revision="main")
+    assert made.spec.settings["sources"]["local-pairs"]["revision"] == REVISION
+    assert made.id == fetch_corpus(storage).id
+    dataset.requests.clear()
+    dataset.revisions["main"] = "f" * 40
+    assert fetch_corpus(storage, revision="main").id == made.id
+    assert dataset.requests == []
+
+
+def test_a_published_file_of_another_layout_is_converted_once_it_is_verified(
+    dataset: LocalHub, storage: Storage, tmp_path: Path
+) -> None:
+    flat = pa.table({"english": ["The fort is old."], "hindi": ["क़िला पुराना है।"], "id": [7]})
+    pq.write_table(flat, tmp_path / "flat.parquet")
+    for name in dataset.files:
+        dataset.files[name] = (tmp_path / "flat.parquet").read_bytes()
+    with pytest.raises(CorpusError, match=r"a column en, or translation\.en, but has eng"):
+        fetch_corpus(storage)
+    made = fetch_corpus(storage, english="english", hindi="hindi")
+    rows = corpus.read_rows(made.local(MADE), 0, 1).to_pylist()
+    assert rows == [{"en": "The fort is old.", "hi": "क़िला पुराना है।"}]
+
+
+def test_two_sources_of_one_hub_lie_side_by_side(dataset: LocalHub, storage: Storage) -> None:
+    sources = [
+        {"name": name, "source": DATASET, "revision": REVISION, "max_pairs": 5}
+        for name in ("first", "second")
+    ]
+    made = fetch(storage, {"sources": sources, "part_bytes": 1024})
+    published = dict(dataset.files)
+    for source in ("first", "second"):
+        for name, content in published.items():
+            assert made.local(name.replace("data/", f"data/{source}/")).read_bytes() == content
+    assert made.counts["train_rows"] == 600
+    assert not storage.exists(f"{made.path}/{DOWNLOADED}")
