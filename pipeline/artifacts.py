@@ -174,7 +174,11 @@ def with_source(counts: Mapping[str, int], split: str, source: str) -> dict[str,
 
 
 def commit(storage: Storage, spec: ArtifactSpec, parts: Sequence[Part]) -> Artifact:
-    """Write the manifest, which makes the artifact complete; counts are added up."""
+    """Write the manifest, which makes the artifact complete; counts are added up.
+
+    All tasks have ended: what a killed worker left of a file is removed first.
+    """
+    storage.sweep(spec.path)
     counts = total_counts(parts)
     files = tuple(sorted((f for p in parts for f in p.files), key=lambda f: f.name))
     manifest = {

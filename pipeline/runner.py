@@ -85,7 +85,7 @@ class RayRunner:
     def __call__(self, tasks: Sequence[Task], on_done: Callable[[Task, Part], None]) -> None:
         """Run all tasks; see :class:`~pipeline.runner.Runner`."""
         import ray
-        from ray.exceptions import RayTaskError, WorkerCrashedError
+        from ray.exceptions import RayError, RayTaskError, WorkerCrashedError
 
         remote = ray.remote(num_cpus=1, max_retries=3)(_execute)
         waiting = list(reversed(tasks))
@@ -103,6 +103,13 @@ class RayRunner:
         except WorkerCrashedError as error:
             raise AnuvadError(
                 f"the worker process of task {task.name} died four times; is there memory enough?"
+            ) from error
+        except RayError as error:
+            # Memory that ran out, a node that went with what it held: Ray says which.
+            message = " ".join(str(error).split())[:300]
+            raise AnuvadError(
+                f"task {task.name} must end, but Ray gave it up: {type(error).__name__}: "
+                f"{message}; the same command goes on where it stopped"
             ) from error
         finally:
             for reference in running:

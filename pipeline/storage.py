@@ -14,6 +14,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -29,9 +30,8 @@ from pipeline.object_store import in_one_sentence, open_store
 
 # Each read of an object is a request.
 _CHUNK_BYTES = 16 << 20
-_CANNOT_WRITE = {
-    errno.ENOSPC,
-    errno.EDQUOT,
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CANNOT_WRITE = _NO_ROOM | {
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -39,6 +39,9 @@ _CANNOT_WRITE = {
     errno.EISDIR,
     errno.EEXIST,
 }
+
+# What `writing` calls a file until it is whole; a writer may put files of its own beside it.
+_SCRATCH = re.compile(r"\..+\.[0-9a-f]{32}(\..*)?", re.DOTALL)
 
 
 class Storage:
@@ -149,7 +152,8 @@ class Storage:
         lifecycle rule for incomplete uploads removes.
 
         Raises:
-            ArtifactError: if the place can't be written, or the disk is full; it names the path.
+            ArtifactError: if the place can't be written, or the disk is full; it names the path
+                and, where there is no room, the bytes that were written and those free.
         """
         if self._local_root is not None:
             target = self._local_root / path
@@ -160,7 +164,7 @@ class Storage:
         try:
             scratch.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise self._unwritable(path, error) from error
+            raise self._unwritable(path, scratch, error) from error
         try:
             yield scratch
             if target is not None:
@@ -173,7 +177,7 @@ class Storage:
         except OSError as error:
             if error.errno not in _CANNOT_WRITE:
                 raise
-            raise self._unwritable(path, error) from error
+            raise self._unwritable(path, scratch, error) from error
         finally:
             # Where its folder could not be made nothing has to go, and that must not mask why.
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -276,8 +280,21 @@ class Storage:
                 f"{self.uri_of(path)} must be {must_be}, but: {in_one_sentence(error)}"
             ) from error
 
-    def _unwritable(self, path: str, error: OSError) -> ArtifactError:
+    def sweep(self, path: str) -> None:
+        """Remove what writers that were killed left of their files in the folder ``path``.
+
+        Nothing may be writing there. An object store needs none of this: what was not uploaded
+        whole is no object.
+        """
+        if self._local_root is not None:
+            for left in (self._local_root / path).rglob(".*"):
+                if _SCRATCH.fullmatch(left.name):
+                    left.unlink(missing_ok=True)
+
+    def _unwritable(self, path: str, scratch: Path, error: OSError) -> ArtifactError:
         reason = os.strerror(error.errno) if error.errno else str(error)
+        if error.errno in _NO_ROOM:
+            reason += f" ({_room_of(scratch)})"
         return ArtifactError(
             f"{self.uri_of(path)} must be writable and its disk have room, but: {reason}"
         )
@@ -289,6 +306,18 @@ class Storage:
 def _etag_of(source: Any) -> str | None:
     etag = (source.metadata() or {}).get("ETag")
     return etag.decode() if etag else None
+
+
+def _room_of(scratch: Path) -> str:
+    """What was written of a file, and what room its disk has: ``4,096 bytes of it were …``."""
+    folder = scratch.parent
+    while not folder.exists():
+        folder = folder.parent
+    room = f"{folder} has {shutil.disk_usage(folder).free:,} bytes free"
+    # Arrow removes a file that it could not write whole.
+    if not scratch.is_file():
+        return room
+    return f"{scratch.stat().st_size:,} bytes of it were written; {room}"
 
 
 def sha256_of(path: Path) -> str:

@@ -243,8 +243,13 @@ def _with_drops(
 def _write_numbers(
     storage: Storage, spec: ArtifactSpec, name: str, numbers: dedup.Hashes
 ) -> FileEntry:
+    array = np.ascontiguousarray(numbers, "<u8")
     with storage.writing(f"{spec.path}/{COMPARED}/{name}") as out, out.open("wb") as file:
-        np.save(file, np.ascontiguousarray(numbers, "<u8"))
+        # The bytes of np.save; but that writes through a buffer of C whose last flush may fail
+        # unseen, and a full disk would leave a short file that counts as whole.
+        header = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(array.data)
     return artifacts.entry_of(storage, spec, f"{COMPARED}/{name}")
 
 

@@ -218,6 +218,14 @@ def test_committing_removes_the_records_of_the_parts(storage: Storage) -> None:
     assert not storage.exists(f"{made.path}/{artifacts.PARTS}")
 
 
+def test_committing_removes_what_a_killed_worker_left(storage: Storage) -> None:
+    left = Path(storage.uri) / spec_of().path / f".hi.model.{'0' * 32}"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"pie")
+    publish(storage, spec_of())
+    assert sorted(path.name for path in left.parent.iterdir()) == ["hi.model", "manifest.json"]
+
+
 def test_explain_says_which_setting_changed_and_how(storage: Storage) -> None:
     publish(storage, spec_of(8000))
     assert artifacts.explain(storage, spec_of(16000)) == "vocab_size 8000 → 16000"

@@ -114,9 +114,21 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with pytest.raises(ArtifactError, match=r"out\.bin must be writable .* No space left on"):
+    with pytest.raises(
+        ArtifactError,
+        match=rf"{tmp_path}/out\.bin must be writable and its disk have room, but: No space left "
+        rf"on device \(2 bytes of it were written; {tmp_path} has [\d,]+ bytes free\)",
+    ):
         fail_halfway(Storage(str(tmp_path)), "out.bin", full)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_is_named_where_the_writer_took_its_file_away(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ArtifactError, match=rf"on device \({tmp_path} has [\d,]+ bytes free\)"),
+        Storage(str(tmp_path)).writing("out.bin"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_another_os_error_of_the_writer_passes_as_it_is(tmp_path: Path) -> None:
@@ -141,6 +153,25 @@ def test_deleting_takes_a_file_or_a_folder_and_minds_no_absence(tmp_path: Path) 
     for path in ("a", "b", "none"):
         storage.delete(path)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_sweep_removes_what_killed_writers_left_and_nothing_else(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    stays = ["clean-1/train.parquet", "clean-1/.profile", "clean-1/deep/b", "clean-2/c"]
+    for path in stays:
+        storage.write_bytes(path, b"whole")
+    for path in ("clean-1/train.parquet", "clean-1/deep/b"):
+        with storage.writing(path) as out:
+            out.write_bytes(b"ha")
+            # What a writer leaves that is killed here, and what it had put beside.
+            for ending in ("", ".rejects"):
+                os.link(out, f"{str(out)[:-32]}{'0' * 32}{ending}")
+    assert len(list(tmp_path.rglob(".*"))) == 5
+    storage.sweep("clean-1")
+    storage.sweep("none")
+    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()) == (
+        sorted(stays)
+    )
 
 
 def test_a_storage_is_itself_after_pickling(tmp_path: Path) -> None:
