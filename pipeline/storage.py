@@ -118,10 +118,20 @@ class Storage:
         return f"{info.size} bytes of {info.mtime}"
 
     def list(self, path: str) -> list[str]:
-        """Names of the entries of the folder ``path``, sorted; empty where it does not exist."""
+        """Names of the entries of the folder ``path``, sorted; empty where it does not exist.
+
+        Raises:
+            ArtifactError: if it is no folder, or one that can't be read.
+        """
         selector = pafs.FileSelector(self._full(path), allow_not_found=True)
-        with self._named(path, "readable"):
-            infos = self._filesystem.get_file_info(selector)
+        try:
+            with self._named(path, "readable"):
+                infos = self._filesystem.get_file_info(selector)
+        except (NotADirectoryError, PermissionError) as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise ArtifactError(
+                f"{self.uri_of(path)} must be a folder that can be read, but: {reason}"
+            ) from error
         # A name that starts with a dot is a file still being written.
         return sorted(i.base_name for i in infos if not i.base_name.startswith("."))
 

@@ -105,6 +105,12 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path, path: str) -> 
         storage.write_bytes(path, b"data")
 
 
+def test_a_file_in_the_place_of_a_folder_that_is_listed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(ArtifactError, match=rf"{tmp_path}/taken must be a folder .*Not a dir"):
+        Storage(str(tmp_path)).list("taken")
+
+
 def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(ArtifactError, match=rf"{tmp_path}/taken must be writable.*directory"):

@@ -1,0 +1,177 @@
+"""``anuvad prepare`` interrupted and killed in the middle of its stages, then run again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from command_line import ANUVAD, anuvad, environment
+from jobs.config import load_config
+from jobs.console import JobConsole
+from jobs.context import JobContext
+from killing import Silent, assert_same
+from pairs import TRAIN, VALIDATION
+from pipeline import artifacts
+from pipeline.artifacts import Artifact
+from pipeline.corpus import write_pairs
+from pipeline.runner import run_here
+from pipeline.stages import prepare
+from pipeline.storage import Storage
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+ENDED = 3
+"""Tasks of a stage that have to have ended before it is interrupted."""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration whose training split is six thousand pairs in sixty shards."""
+    rng = random.Random(7)
+    plain = [pair for pair in TRAIN if not any(map(str.isdigit, pair[0]))]
+    pairs = []
+    for _ in range(6_000):
+        drawn = rng.sample(plain, 3)
+        pairs.append((" ".join(en for en, _ in drawn), " ".join(hi for _, hi in drawn)))
+    folder = tmp_path / "pairs" / "data"
+    folder.mkdir(parents=True)
+    write_pairs(pairs, folder / "train-00000-of-00001.parquet")
+    write_pairs(VALIDATION, folder / "validation-00000-of-00001.parquet")
+    path = tmp_path / "interrupted.yaml"
+    settings = {
+        "corpus": {"source": str(tmp_path / "pairs")},
+        "clean": {"shard_rows": 100},
+        "tokenizer": {"vocab_size": 55, "byte_fallback": False},
+        "registry": {"name": "interrupted"},
+        "storage": str(tmp_path / "storage"),
+    }
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def undisturbed(config: Path, folder: Path) -> dict[str, Artifact]:
+    """What a run in this process makes in ``folder``."""
+    job = JobContext(load_config(str(config), []), JobConsole())
+    results = prepare(job.data, Storage(str(folder)), lambda: run_here, Silent())
+    return {name: result.artifact for name, result in results.items()}
+
+
+class Command:
+    """``anuvad prepare`` in a process group of its own; whatever it started ends with the block."""
+
+    def __init__(self, config: Path) -> None:
+        self._process = subprocess.Popen(
+            [ANUVAD, "prepare", config],
+            cwd=config.parent,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._started: list[psutil.Process] = []
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._remember()
+        for process in [*self._started, self._process]:
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+                process.kill()
+        self._process.communicate()
+
+    def wait_for(self, folder: Path, stage: str) -> None:
+        """Return when the stage is in the middle of its work."""
+        while self._process.poll() is None:
+            if is_under_way(folder, stage):
+                return
+            time.sleep(0.002)
+        pytest.fail(f"it ended before {stage} was seen under way:\n{self._process.stderr.read()}")
+
+    def end(self, what: signal.Signals) -> tuple[int, str, list[psutil.Process]]:
+        """Ctrl-C, as a terminal sends it to the whole group, or SIGKILL to the driver alone.
+
+        Returns:
+            the exit code, the last line, and those of its processes that outlive it.
+        """
+        self._remember()
+        if what == signal.SIGINT:
+            os.killpg(self._process.pid, what)
+        else:
+            self._process.kill()
+        # Who inherited the pipe keeps it open until it has ended too.
+        _, alive = psutil.wait_procs(self._started, timeout=60)
+        said = self._process.communicate()[1].splitlines()
+        return self._process.returncode, said[-1] if said else "", alive
+
+    def _remember(self) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._started = psutil.Process(self._process.pid).children(recursive=True)
+
+
+def is_under_way(folder: Path, stage: str) -> bool:
+    """Whether some tasks of the stage have ended, or a tokenizer is being trained."""
+    if stage == "tokenizer":
+        return any(folder.glob("tokenizer-*/.*.model.*"))
+    return sum(1 for _ in finished(folder, stage)) >= ENDED
+
+
+def finished(folder: Path, stage: str) -> Iterator[Path]:
+    """Files that finished tasks of the stage have made, and that stay to its end."""
+    for record in folder.glob(f"{stage}-*/parts/train-*.json"):
+        # It may be gone by now, with the stage's end.
+        with contextlib.suppress(FileNotFoundError):
+            for file in json.loads(record.read_text())["files"]:
+                yield record.parent.parent / file["name"]
+
+
+def test_a_prepare_that_is_interrupted_in_each_stage_goes_on_and_makes_the_same_bytes(
+    config: Path, tmp_path: Path
+) -> None:
+    expected = undisturbed(config, tmp_path / "undisturbed")
+    folder = tmp_path / "storage" / "artifacts"
+    stood: dict[Path, tuple[int, int]] = {}
+    for stage, what, code in (
+        ("clean", signal.SIGINT, 130),
+        ("clean", signal.SIGKILL, -signal.SIGKILL),
+        ("dedup", signal.SIGKILL, -signal.SIGKILL),
+        ("tokenizer", signal.SIGKILL, -signal.SIGKILL),
+        ("tensorize", signal.SIGKILL, -signal.SIGKILL),
+    ):
+        with Command(config) as command:
+            command.wait_for(folder, stage)
+            seen, last, alive = command.end(what)
+        assert seen == code
+        assert alive == []
+        if what == signal.SIGINT:
+            assert last == "interrupted; the same command goes on where it stopped"
+        assert not list(folder.glob(f"{stage}-*/manifest.json")), f"{stage} was not in the middle"
+        for path in finished(folder, stage):
+            stood[path] = path.stat().st_ino, path.stat().st_mtime_ns
+
+    done = anuvad("prepare", config, "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert done.foreign_lines() == []
+    skipped = {stage["name"]: stage["skipped"] for stage in done.json()["stages"]}
+    assert skipped == {name: name != "tensorize" for name in expected}
+    # A task that is run again publishes a new file in the place of the old one.
+    assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in stood} == stood
+    assert {path.parent.name.split("-")[0] for path in stood} == {"clean", "dedup", "tensorize"}
+    storage = Storage(str(tmp_path / "storage"))
+    for artifact in expected.values():
+        assert_same(artifacts.load(storage, artifact.id), artifact)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        artifact.id for artifact in expected.values()
+    )
