@@ -34,6 +34,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ENDED = 3
 """Tasks of a stage that have to have ended before it is interrupted."""
 
+# Cut to fifteen letters by the system. They hold no task, and take a minute to miss their raylet.
+RAYS_OWN = {"ray::DashboardA", "ray::RuntimeEnv"}
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
@@ -90,7 +93,8 @@ class Command:
         for process in [*self._started, self._process]:
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
                 process.kill()
-        self._process.communicate()
+        if not self._process.stderr.closed:
+            self._process.communicate()
 
     def wait_for(self, folder: Path, stage: str) -> None:
         """Return when the stage is in the middle of its work."""
@@ -100,11 +104,11 @@ class Command:
             time.sleep(0.002)
         pytest.fail(f"it ended before {stage} was seen under way:\n{self._process.stderr.read()}")
 
-    def end(self, what: signal.Signals) -> tuple[int, str, list[psutil.Process]]:
+    def end(self, what: signal.Signals) -> tuple[int, str, set[str]]:
         """Ctrl-C, as a terminal sends it to the whole group, or SIGKILL to the driver alone.
 
         Returns:
-            the exit code, the last line, and those of its processes that outlive it.
+            the exit code, the last line, and the names of its processes that outlive it.
         """
         self._remember()
         if what == signal.SIGINT:
@@ -112,9 +116,14 @@ class Command:
         else:
             self._process.kill()
         # Who inherited the pipe keeps it open until it has ended too.
-        _, alive = psutil.wait_procs(self._started, timeout=60)
+        _, alive = psutil.wait_procs(self._started, timeout=15)
+        names = set()
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                names.add(process.name())
+                process.kill()
         said = self._process.communicate()[1].splitlines()
-        return self._process.returncode, said[-1] if said else "", alive
+        return self._process.returncode, said[-1] if said else "", names
 
     def _remember(self) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -154,7 +163,7 @@ def test_a_prepare_that_is_interrupted_in_each_stage_goes_on_and_makes_the_same_
             command.wait_for(folder, stage)
             seen, last, alive = command.end(what)
         assert seen == code
-        assert alive == []
+        assert alive <= RAYS_OWN
         if what == signal.SIGINT:
             assert last == "interrupted; the same command goes on where it stopped"
         assert not list(folder.glob(f"{stage}-*/manifest.json")), f"{stage} was not in the middle"
