@@ -34,8 +34,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ENDED = 3
 """Tasks of a stage that have to have ended before it is interrupted."""
 
-# Cut to fifteen letters by the system. They hold no task, and take a minute to miss their raylet.
-RAYS_OWN = {"ray::DashboardA", "ray::RuntimeEnv"}
+# They hold no task, and outlive their raylet by a minute and more.
+RAYS_OWN = {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
 
 
 @pytest.fixture
