@@ -24,7 +24,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from pipeline.errors import ArtifactError
+from pipeline.errors import ArtifactError, ConfigError
 from pipeline.object_store import in_one_sentence, open_store
 
 # Each read of an object is a request.
@@ -32,6 +32,7 @@ _CHUNK_BYTES = 16 << 20
 _CANNOT_WRITE = {
     errno.ENOSPC,
     errno.EDQUOT,
+    errno.EFBIG,
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -55,7 +56,12 @@ class Storage:
     def __init__(self, uri: str) -> None:
         self._local_root: Path | None
         if "://" not in uri or uri.startswith("file://"):
-            self._local_root = Path(uri.removeprefix("file://")).expanduser().resolve()
+            try:
+                self._local_root = Path(uri.removeprefix("file://")).expanduser().resolve()
+            except RuntimeError as error:
+                raise ConfigError(
+                    f"storage must be a path whose ~ is somebody's home, but is {uri!r}"
+                ) from error
             self.uri = self._plain_uri = self._full_uri = self._root = str(self._local_root)
             self._filesystem: Any = pafs.LocalFileSystem()
         else:
@@ -115,12 +121,17 @@ class Storage:
         return f"{info.size} bytes of {info.mtime}"
 
     def list(self, path: str) -> list[str]:
-        """Names of the entries of the folder ``path``, sorted; empty where it does not exist."""
-        selector = pafs.FileSelector(self._full(path), allow_not_found=True)
+        """Names of the entries of the folder ``path``, sorted; empty where there is no folder."""
         with self._named(path, "readable"):
-            infos = self._filesystem.get_file_info(selector)
+            if self._local_root is not None:
+                # pyarrow.fs leaves out links to nothing, and is upset by a file.
+                folder = self._local_root / path
+                names = os.listdir(folder) if folder.is_dir() else []
+            else:
+                selector = pafs.FileSelector(self._full(path), allow_not_found=True)
+                names = [info.base_name for info in self._filesystem.get_file_info(selector)]
         # A name that starts with a dot is a file still being written.
-        return sorted(i.base_name for i in infos if not i.base_name.startswith("."))
+        return sorted(name for name in names if not name.startswith("."))
 
     def read_bytes(self, path: str) -> bytes:
         """The content of ``path``.
