@@ -35,6 +35,7 @@ from pipeline.filters import (
     build_raw_filters,
     reasons_of,
 )
+from pipeline.formats import PARQUET_ERRORS
 from pipeline.normalize import NormalizeConfig, normalize_column
 from pipeline.settings import Settings
 from pipeline.statistics import Statistics
@@ -155,7 +156,7 @@ def clean_rows(
     try:
         pairs = read_rows(path, piece.start, piece.stop)
         pairs.validate(full=True)
-    except (OSError, pa.ArrowException) as error:
+    except PARQUET_ERRORS as error:
         raise CorpusError(
             f"rows {piece.start} to {piece.stop - 1} of {piece.file} must be whole parquet data in "
             f"UTF-8, but: {error}"

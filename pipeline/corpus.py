@@ -251,7 +251,7 @@ def read_rows(path: Path, start: int, stop: int) -> pa.StructArray:
     Of its row groups only those are read that hold one of them, and of these a batch at a time, as
     some publishers write a file of millions of rows in one row group.
     """
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
         groups: list[int] = []
         first = begin = 0
         for index in range(file.num_row_groups):

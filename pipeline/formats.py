@@ -15,7 +15,6 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +26,9 @@ from pipeline.sources import Format
 
 SCHEMA = pa.schema([("translation", pa.struct([("en", pa.string()), ("hi", pa.string())]))])
 """The corpus layout: that of ``cfilt/iitb-english-hindi``, and of all files of a corpus."""
+
+PARQUET_ERRORS = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What pyarrow raises where parquet data is damaged; the last one for the name of a column."""
 
 _BATCH_BYTES = 4 << 20
 _BATCH_ROWS = 1 << 14
@@ -71,7 +73,7 @@ def write_corpus_file(
             writer.write_table(_as_corpus(*sides))
             rows += len(english)
     if not rows:
-        raise CorpusError(f"{' and '.join(uris)} must have at least one pair, but hold none")
+        raise CorpusError(f"there must be at least one pair in {' and '.join(uris)}, but is none")
     return rows
 
 
@@ -115,44 +117,81 @@ def check_parquet(path: Path, name: str) -> int:
 
 def _open_parquet(path: Path, name: str) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
+        return pq.ParquetFile(path, page_checksum_verification=True)
+    except PARQUET_ERRORS as error:
         raise CorpusError(f"{name} must be a whole parquet file, but: {error}") from error
 
 
 def _write_parquet(path: Path, uri: str, columns: tuple[str, str], out: Path) -> int:
     """Convert the file to ``out``, which is not written if it is of the corpus layout already."""
     with _open_parquet(path, uri) as file:
-        if not file.schema_arrow.equals(SCHEMA) or columns != ("en", "hi"):
-            sides = [_path_of(file.schema_arrow, column, uri) for column in columns]
-            try:
-                with pq.ParquetWriter(out, SCHEMA) as writer:
-                    names = [".".join(side) for side in sides]
-                    for batch in file.iter_batches(_BATCH_ROWS, columns=names):
-                        writer.write_table(_as_corpus(*(_side(batch, side) for side in sides)))
-            except (OSError, pa.ArrowException) as error:
-                raise CorpusError(
-                    f"{uri} must be whole parquet data with two columns of text, but: {error}"
-                ) from error
-        return int(file.metadata.num_rows)
+        if file.schema_arrow.equals(SCHEMA) and columns == ("en", "hi"):
+            return int(file.metadata.num_rows)
+        sides = [_path_of(file.schema_arrow, column, uri) for column in columns]
+        rows = 0
+        with pq.ParquetWriter(out, SCHEMA) as writer:
+            for found in _read_parquet(file, uri, sides):
+                writer.write_table(_as_corpus(*found))
+                rows += len(found[0])
+        return rows
+
+
+def _read_parquet(
+    file: pq.ParquetFile, uri: str, sides: Sequence[tuple[str, ...]]
+) -> Iterator[list[pa.StringArray]]:
+    """English and Hindi, a batch of rows at a time."""
+    rows = 0
+    try:
+        for batch in file.iter_batches(_BATCH_ROWS, columns=[".".join(side) for side in sides]):
+            found = [_side(batch, side) for side in sides]
+            for side, texts in zip(sides, found, strict=True):
+                texts.validate(full=True)
+                if texts.null_count:
+                    row = rows + int(pc.index(texts.is_null(), True).as_py())
+                    raise CorpusError(
+                        f"every pair must have both sides, but row {row:,} of {uri} (counted from "
+                        f"0) has null in {'.'.join(side)}"
+                    )
+            rows += len(batch)
+            yield found
+    except PARQUET_ERRORS as error:
+        raise CorpusError(
+            f"{uri} must be whole parquet data in UTF-8, but after row {rows:,}: {error}"
+        ) from error
 
 
 def _path_of(schema: pa.Schema, column: str, uri: str) -> tuple[str, ...]:
     """Where a side is: a column, or a field of the column ``translation``."""
-    if "translation" in schema.names:
-        type_ = schema.field("translation").type
-        if pa.types.is_struct(type_) and type_.get_field_index(column) >= 0:
-            return "translation", column
-    if column in schema.names:
-        return (column,)
-    raise CorpusError(
-        f"{uri} must have a column {column}, or translation.{column}, but has "
-        f"{_columns_in_words(schema)}; `english` and `hindi` of the source name the columns"
-    )
+    # These answer -1 also where there are two of a name.
+    path: tuple[str, ...]
+    index = schema.get_field_index("translation")
+    translation = schema.field(index).type if index >= 0 else pa.null()
+    if pa.types.is_struct(translation) and translation.get_field_index(column) >= 0:
+        path, type_ = ("translation", column), translation.field(column).type
+    elif schema.get_field_index(column) >= 0:
+        path, type_ = (column,), schema.field(column).type
+    else:
+        raise CorpusError(
+            f"{uri} must have one column {column}, or translation.{column}, but has "
+            f"{_columns_in_words(schema)}; `english` and `hindi` of the source name the columns"
+        )
+    if not _is_text(type_):
+        raise CorpusError(
+            f"the column {'.'.join(path)} of {uri} must be text, but is {type_}; `english` and "
+            f"`hindi` of the source name the columns"
+        )
+    return path
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    """Whether it holds text, or bytes that may be text; a column of nothing but nulls has none."""
+    if pa.types.is_dictionary(type_):
+        type_ = type_.value_type
+    return str(type_).removeprefix("large_").removesuffix("_view") in ("string", "binary", "null")
 
 
 def _columns_in_words(schema: pa.Schema) -> str:
-    return ", ".join(f"{field.name}: {field.type}" for field in schema)
+    return _listed([f"{field.name}: {field.type}" for field in schema])
 
 
 def _side(batch: pa.RecordBatch, path: tuple[str, ...]) -> pa.Array:
@@ -183,17 +222,24 @@ def _batched(pairs: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[list[bytes]
 
 def _read_tsv(path: Path, uri: str, columns: tuple[str, str]) -> Iterator[tuple[bytes, bytes]]:
     with open_lines(path, uri) as lines:
-        if all(column.isdigit() for column in columns):
+        if all(column.isdecimal() for column in columns):
             places = [int(column) - 1 for column in columns]
             width = None
-        else:
-            header = (lines.read() or b"").decode().split("\t")
-            missing = [column for column in columns if column not in header]
-            if missing:
+            if min(places) < 0:
                 raise CorpusError(
-                    f"the first line of {uri} must name the columns {' and '.join(columns)}, but "
-                    f"is {_short(' | '.join(header))}; `english: '1'` and `hindi: '2'` of the "
-                    f"source read a file without a header"
+                    f"the columns of {uri} must be counted from 1, but `english` and `hindi` of "
+                    f"its source are {' and '.join(columns)}"
+                )
+        else:
+            first_line = lines.read()
+            if first_line is None:
+                return
+            header = first_line.decode().split("\t")
+            if any(header.count(column) != 1 for column in columns):
+                raise CorpusError(
+                    f"the first line of {uri} must name the columns {' and '.join(columns)} once, "
+                    f"but is {_short(' | '.join(header))}; `english` and `hindi` of the source "
+                    f"name them, and '1' and '2' read a file without a header"
                 )
             places = [header.index(column) for column in columns]
             width = len(header)
@@ -216,28 +262,36 @@ def _read_jsonl(path: Path, uri: str, columns: tuple[str, str]) -> Iterator[tupl
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise CorpusError(
                     f"every line of {uri} must be a JSON object, but line {lines.number:,} (from "
                     f"byte {lines.offset:,} on) is not: {error}"
                 ) from error
-            if isinstance(row, dict) and isinstance(row.get("translation"), dict):
+            if not isinstance(row, dict):
+                raise CorpusError(
+                    f"every line of {uri} must be a JSON object, but line {lines.number:,} is "
+                    f"{_short(line.decode())}"
+                )
+            if isinstance(row.get("translation"), dict):
                 row = row["translation"]
-            sides = [row.get(c) for c in columns] if isinstance(row, dict) else [None, None]
-            for column, side in zip(columns, sides, strict=True):
-                if not isinstance(side, str):
-                    seen = ", ".join(row) if isinstance(row, dict) else type(row).__name__
-                    what = "null" if isinstance(row, dict) and column in row else f"only {seen}"
-                    raise CorpusError(
-                        f"every line of {uri} must have the text {column!r}, but line "
-                        f"{lines.number:,} has {what if side is None else type(side).__name__}"
+            for column in columns:
+                if not isinstance(row.get(column), str):
+                    seen = (
+                        f"has {_short(json.dumps(row[column], ensure_ascii=False))} there"
+                        if column in row
+                        else f"has the keys {_listed(list(row))}"
                     )
-            yield (_encoded(sides[0], lines), _encoded(sides[1], lines))
+                    raise CorpusError(
+                        f"every line of {uri} must have text under the key {column!r}, but line "
+                        f"{lines.number:,} {seen}; `english` and `hindi` of the source name the "
+                        f"keys"
+                    )
+            yield _encoded(row[columns[0]], lines), _encoded(row[columns[1]], lines)
 
 
-def _encoded(side: Any, lines: Lines) -> bytes:
+def _encoded(side: str, lines: Lines) -> bytes:
     try:
-        found = str(side).encode()
+        found = side.encode()
     except UnicodeEncodeError as error:
         raise CorpusError(
             f"every text of {lines.uri} must be Unicode, but line {lines.number:,} has half a "
@@ -264,6 +318,11 @@ def _read_moses(paths: Sequence[Path], uris: Sequence[str]) -> Iterator[tuple[by
                 f"both sides of a Moses corpus must have the same number of lines, but {uris[0]} "
                 f"has {counts[0]:,} and {uris[1]} has {counts[1]:,}"
             )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [*names[:8], f"{len(names) - 8} more"] if len(names) > 8 else names
+    return ", ".join(shown) or "none"
 
 
 def _short(text: str) -> str:

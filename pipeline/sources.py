@@ -10,6 +10,7 @@ Example of three sources: ``cfilt/iitb-english-hindi``, ``web/*.tsv``, ``s3://bu
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -70,9 +71,11 @@ class SourceConfig(Settings):
         description="the split that all its files belong to; unless set, their names say it",
     )
     english: str = Field(
-        "en", description="column of the English side; in TSV without a header its number, from 1"
+        "en",
+        min_length=1,
+        description="column of the English side; in TSV without a header its number, from 1",
     )
-    hindi: str = Field("hi", description="column of the Hindi side, as for English")
+    hindi: str = Field("hi", min_length=1, description="column of the Hindi side, as for English")
     pairs: tuple[tuple[str, str], ...] = Field(
         (), description="English and Hindi sentences, for the source `inline`"
     )
@@ -84,6 +87,15 @@ class SourceConfig(Settings):
             raise ValueError(
                 "corpus.pairs must be given for the source `inline` and for no other, "
                 f"but source is {self.source!r} with {len(self.pairs)} pairs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> SourceConfig:
+        if self.english == self.hindi:
+            raise ValueError(
+                f"english and hindi of a source must name two columns, but both are "
+                f"{self.english!r}"
             )
         return self
 
@@ -107,9 +119,10 @@ def kind_of(source: SourceConfig) -> SourceKind:
         return "phrasebook"
     if where == "inline":
         return "inline"
-    if "://" in where or _WILDCARD.search(where) or Path(where).expanduser().exists():
+    if "://" in where or _WILDCARD.search(where) or os.path.exists(_expanded(where)):
         return "files"
-    if _HUB_ID.fullmatch(where) and not where.startswith((".", "/", "~")):
+    is_path = where.startswith((".", "/", "~")) or _format_of(where) is not None
+    if _HUB_ID.fullmatch(where) and not is_path:
         if source.revision is None:
             raise ConfigError(
                 f"corpus.revision must be given for the hub dataset {where}: a commit of 40 hex "
@@ -152,24 +165,36 @@ class InputFile:
         """What its content is known by: the sha256 on a disk; in an object store size and time.
 
         There a hash would cost a download each time that somebody asks what there is to do.
+
+        Raises:
+            CorpusError: if it can't be read.
         """
-        if self.storage.local_root is None:
+        root = self.storage.local_root
+        if root is None:
             return [self.storage.version(path) for path in self.paths]
-        return [sha256_of(path) for path in self.local()]
+        try:
+            return [sha256_of(root / path) for path in self.paths]
+        except OSError as error:
+            raise CorpusError(
+                f"{error.filename or ' and '.join(self.uris)} must be a file that can be read, "
+                f"but: {error.strerror}"
+            ) from error
 
 
 def input_files(source: SourceConfig) -> list[InputFile]:
     """The files of a source of the kind ``files``, in the order of their names.
 
     Raises:
-        CorpusError: if there are none, a name says no split, or a Moses pair lacks a side.
+        ConfigError: if its place is no path, no URI of a known kind, or a glob with ``**``.
+        CorpusError: if there are none, a name says no split, or a Moses pair lacks a side or has
+            one twice.
     """
     storage, paths = _paths_of(source.source)
     known = [path for path in paths if _format_of(path)]
     if not known:
         raise CorpusError(
             f"{source.source} must have files that end in {', '.join(_FORMATS)}, also with "
-            f"{_GZIP}, but has {'no file' if not paths else ', '.join(map(_name, paths[:3]))}"
+            f"{_GZIP}, but has {', '.join(map(_name, paths[:3])) or 'no file'}"
         )
     files = []
     for format_, group in _pair_up(known, storage):
@@ -185,16 +210,28 @@ def _paths_of(where: str) -> tuple[Storage, list[str]]:
     if scheme == "s3":
         rest, question, options = rest.partition("?")
         query = question + options
-    parts = Path(rest).expanduser().parts
+    path = _expanded(rest)
+    parts = Path(path).parts
 
     def storage_of(*folders: str) -> Storage:
-        return Storage(f"{scheme}{separator}{Path(*folders)}{query}")
+        try:
+            return Storage(f"{scheme}{separator}{Path(*folders)}{query}")
+        except ConfigError as error:
+            raise ConfigError(f"corpus.source: {error}") from error
 
+    # A folder may be called `corpus[1]`.
+    is_literal = scheme in ("", "file") and os.path.exists(path)
     first = next((i for i, part in enumerate(parts) if _WILDCARD.search(part)), len(parts))
-    if first < len(parts):
+    if first < len(parts) and not is_literal:
+        if "**" in parts:
+            raise ConfigError(
+                f"corpus.source must be a glob of which * stands for one folder or file, but "
+                f"{where!r} has **; give each folder a * of its own"
+            )
         storage = storage_of(*parts[:first])
         return storage, sorted(_matching(storage, "", parts[first:]))
-    if len(parts) > 1 and _format_of(parts[-1]):
+    # What `s3://` is followed by is a bucket, and no file.
+    if len(parts) > (0 if scheme in ("", "file") else 1):
         storage = storage_of(*parts[:-1])
         if storage.size(parts[-1]) is not None:
             return storage, [parts[-1]]
@@ -211,6 +248,11 @@ def _matching(storage: Storage, folder: str, patterns: Sequence[str]) -> Iterato
                 yield path
             else:
                 yield from _matching(storage, path, patterns[1:])
+
+
+def _expanded(where: str) -> str:
+    # Unlike Path.expanduser, this leaves a `~name` that nobody has as it is.
+    return os.path.expanduser(where)
 
 
 def _name(path: str) -> str:
@@ -231,7 +273,13 @@ def _pair_up(paths: Sequence[str], storage: Storage) -> Iterator[tuple[Format, t
     for path in paths:
         if _format_of(path) == "moses":
             bare = path.removesuffix(_GZIP)
-            moses[bare[: -len(".en")]][bare[-len(".en") :]] = path
+            sides, side = moses[bare[: -len(".en")]], bare[-len(".en") :]
+            if side in sides:
+                raise CorpusError(
+                    f"a Moses corpus must have each side once, but {storage.uri_of(path)} stands "
+                    f"beside {_name(sides[side])}; remove one of them"
+                )
+            sides[side] = path
     for path in paths:
         format_ = _format_of(path)
         assert format_ is not None
@@ -239,8 +287,8 @@ def _pair_up(paths: Sequence[str], storage: Storage) -> Iterator[tuple[Format, t
             yield format_, (path,)
             continue
         bare = path.removesuffix(_GZIP)
-        sides = moses.pop(bare[: -len(".en")], None)
-        if sides is None:
+        sides = moses.pop(bare[: -len(".en")], {})
+        if not sides:
             continue
         for side, other in ((".en", ".hi"), (".hi", ".en")):
             if side not in sides:
@@ -259,9 +307,9 @@ def _split_of(path: str, source: SourceConfig) -> str:
     if stem in _PLAIN:
         return stem
     raise CorpusError(
-        f"a corpus file must say its split, as <split>-NNNNN-of-NNNNN{Path(path).suffix} or one of "
-        f"{', '.join(sorted(_PLAIN))} do, but one of {source.source} is {_name(path)!r}; rename "
-        f"it, or set `split` of its source"
+        f"a corpus file must say its split, by the name <split>-NNNNN-of-NNNNN or one of "
+        f"{', '.join(sorted(_PLAIN))} before its ending, but one of {source.source} is "
+        f"{_name(path)!r}; rename it, or set `split` of its source"
     )
 
 

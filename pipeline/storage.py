@@ -25,7 +25,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from pipeline.errors import ArtifactError
+from pipeline.errors import ArtifactError, ConfigError
 from pipeline.object_store import in_one_sentence, open_store
 
 # Each read of an object is a request.
@@ -58,7 +58,12 @@ class Storage:
     def __init__(self, uri: str) -> None:
         self._local_root: Path | None
         if "://" not in uri or uri.startswith("file://"):
-            self._local_root = Path(uri.removeprefix("file://")).expanduser().resolve()
+            try:
+                self._local_root = Path(uri.removeprefix("file://")).expanduser().resolve()
+            except RuntimeError as error:
+                raise ConfigError(
+                    f"storage must be a path whose ~ is somebody's home, but is {uri!r}"
+                ) from error
             self.uri = self._plain_uri = self._full_uri = self._root = str(self._local_root)
             self._filesystem: Any = pafs.LocalFileSystem()
         else:
@@ -123,17 +128,24 @@ class Storage:
         Raises:
             ArtifactError: if it is no folder, or one that can't be read.
         """
-        selector = pafs.FileSelector(self._full(path), allow_not_found=True)
         try:
             with self._named(path, "readable"):
-                infos = self._filesystem.get_file_info(selector)
+                names = self._names_in(path)
         except (NotADirectoryError, PermissionError) as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise ArtifactError(
                 f"{self.uri_of(path)} must be a folder that can be read, but: {reason}"
             ) from error
         # A name that starts with a dot is a file still being written.
-        return sorted(i.base_name for i in infos if not i.base_name.startswith("."))
+        return sorted(name for name in names if not name.startswith("."))
+
+    def _names_in(self, path: str) -> list[str]:
+        if self._local_root is None:
+            selector = pafs.FileSelector(self._full(path), allow_not_found=True)
+            return [info.base_name for info in self._filesystem.get_file_info(selector)]
+        folder = self._local_root / path
+        # pyarrow.fs leaves out links to nothing.
+        return os.listdir(folder) if folder.exists() else []
 
     def read_bytes(self, path: str) -> bytes:
         """The content of ``path``.

@@ -56,9 +56,12 @@ def _fetch(run: StageRun, source: SourceConfig, revision: str) -> list[Part]:
 
 
 def _copy(run: StageRun, source: SourceConfig) -> list[Part]:
+    files = corpus.named_files(source)
+    if files.keys() != run.spec.settings["sources"][source.label]["files"].keys():
+        raise CorpusError(_changed(source.source))
     tasks = [
         Task(name.removeprefix("data/"), _copy_file, (run.storage, run.spec, source, name, file))
-        for name, file in corpus.named_files(source).items()
+        for name, file in files.items()
     ]
     # Only this process is sure to see a local disk; a Ray task may run on another machine.
     return run.parts(tasks, here=True)
@@ -86,5 +89,12 @@ def _copy_file(
         rows = write_corpus_file(
             file.local(), file.uris, file.format, (source.english, source.hindi), out
         )
+        # The artifact is named by what the file held when it was planned.
+        if file.fingerprint() != spec.settings["sources"][source.label]["files"][name]:
+            raise CorpusError(_changed(" and ".join(file.uris)))
     entry = artifacts.entry_of(storage, spec, name)
     return Part((entry,), with_source({"rows": rows}, file.split, source.label))
+
+
+def _changed(what: str) -> str:
+    return f"{what} must not change while a corpus is made of it, but did; run the command again"
