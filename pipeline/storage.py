@@ -18,7 +18,7 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ class Storage:
         # A name that starts with a dot is a file still being written.
         return sorted(name for name in names if not name.startswith("."))
 
-    def _names_in(self, path: str) -> list[str]:
+    def _names_in(self, path: str) -> Sequence[str]:
         if self._local_root is None:
             selector = pafs.FileSelector(self._full(path), allow_not_found=True)
             return [info.base_name for info in self._filesystem.get_file_info(selector)]
