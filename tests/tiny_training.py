@@ -22,6 +22,7 @@ from model.seq2seq import Seq2Seq
 from model.training import TrainingJob, train
 from model.validation import DevSet
 from model.workers import Workers
+from pipeline.ragged import Ragged
 from pipeline.storage import Storage
 from pipeline.tensorize import TensorizeConfig, tensorize_shard
 
@@ -37,6 +38,9 @@ class NumberTokenizer:
 
     def encode(self, sentences: Sequence[str]) -> list[list[int]]:
         return [[int(word) for word in sentence.split()] for sentence in sentences]
+
+    def encode_ragged(self, sentences: Sequence[str]) -> Ragged:
+        return Ragged.of(self.encode(sentences))
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         return [" ".join(map(str, row)) for row in ids]

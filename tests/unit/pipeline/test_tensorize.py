@@ -12,6 +12,7 @@ import pytest
 from pairs import TRAIN
 from pipeline.clean import CLEAN_SCHEMA
 from pipeline.errors import ArtifactError
+from pipeline.ragged import Ragged
 from pipeline.tensorize import TensorizeConfig, TokenArrays, tensorize_shard
 from pipeline.tokenizer import Tokenizer, TokenizerConfig, train_tokenizer
 
@@ -126,8 +127,8 @@ class Large(Tokenizer):
     def __len__(self) -> int:
         return self.pieces
 
-    def encode(self, sentences: object) -> list[list[int]]:
-        return [[self.pieces - 1]]
+    def encode_ragged(self, sentences: object) -> Ragged:
+        return Ragged.of([[self.pieces - 1]])
 
 
 @pytest.mark.parametrize(
