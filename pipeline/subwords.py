@@ -32,6 +32,8 @@ SPACE = "▁"
 # Of a word that occurs more often, each occurrence takes one of so many draws.
 _MAX_DRAWS = 64
 
+_ALPHA: Mapping[ModelType, float] = {"unigram": 0.2, "bpe": 0.1}
+
 Draw = Callable[[random.Random], list[int]]
 """Draws one segmentation."""
 
@@ -65,10 +67,13 @@ class SubwordSampler:
     Args:
         vocabulary: of the tokenizer.
         alpha: of a unigram model the exponent of the probabilities: 1 leaves them, towards 0 all
-            segmentations become alike. Of BPE the probability of dropping a merge.
+            segmentations become alike; 0.2 if None. Of BPE the probability of dropping a merge;
+            0.1 if None.
     """
 
-    def __init__(self, vocabulary: Vocabulary, alpha: float) -> None:
+    def __init__(self, vocabulary: Vocabulary, alpha: float | None = None) -> None:
+        if alpha is None:
+            alpha = _ALPHA[vocabulary.model_type]
         self._vocabulary = vocabulary
         scored = vocabulary.scored()
         self._draw_of: Callable[[str], Draw]

@@ -115,6 +115,14 @@ def test_with_nothing_left_to_chance_the_best_segmentation_is_drawn(
     assert found.tolist() == best.tolist()
 
 
+@pytest.mark.parametrize(("model_type", "alpha"), [("unigram", 0.2), ("bpe", 0.1)])
+def test_each_type_of_model_has_its_own_alpha(model_type: ModelType, alpha: float) -> None:
+    pieces = vocabulary(model_type, S=-5, a=-4, Sa=-3)
+    unset, given = (shares(SubwordSampler(pieces, x), (6,), 1000) for x in (None, alpha))
+    assert unset == given
+    assert len(unset) == 2
+
+
 def test_a_word_that_is_one_character_has_one_segmentation() -> None:
     assert shares(SubwordSampler(vocabulary("unigram", S=-1), 0.1), (4,), 10) == {(4,): 1.0}
 
