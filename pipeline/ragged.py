@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -26,12 +26,19 @@ class Ragged:
     offsets: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[int] | npt.NDArray[np.integer]]) -> Ragged:
+    def of(cls, rows: Sequence[Sequence[int]]) -> Ragged:
         """The rows, which stay in their order."""
         offsets = ends_of(np.fromiter(map(len, rows), np.int64, len(rows)))
-        if rows and isinstance(rows[0], np.ndarray):
-            return cls(np.concatenate(rows), offsets)
         return cls(np.fromiter(chain.from_iterable(rows), np.int32, offsets[-1]), offsets)
+
+    @classmethod
+    def join(cls, parts: Iterable[Ragged]) -> Ragged:
+        """The rows of all parts, one part after the other."""
+        parts = [cls.of([]), *parts]
+        return cls(
+            np.concatenate([part.values for part in parts]),
+            ends_of(np.concatenate([part.lengths for part in parts])),
+        )
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

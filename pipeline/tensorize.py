@@ -97,7 +97,7 @@ def tensorize_shard(
     fits = np.logical_and(*(s.lengths <= limit for s, limit in zip(sides, limits, strict=True)))
     rows = np.flatnonzero(fits)
     best = sides[0].take(rows), sides[1].take(rows)
-    pairs = _columns_kept(table.take(pa.array(rows)))
+    pairs = _columns_kept(table.drop_columns(["en", "hi"]).take(pa.array(rows)))
     dtype = np.uint16 if max(len(source), len(target)) <= 1 << 16 else np.uint32
     _write(out, pairs, best, dtype)
     counts = {
@@ -137,10 +137,7 @@ def _columns_kept(pairs: pa.Table) -> dict[str, pa.Array]:
 
 def _within(drawn: Ragged, best: Ragged, limit: int) -> Ragged:
     """The rows of ``drawn``; of ``best`` where they are longer than ``limit``."""
-    both = Ragged(
-        np.concatenate([drawn.values, best.values]),
-        np.concatenate([drawn.offsets, drawn.offsets[-1] + best.offsets[1:]]),
-    )
+    both = Ragged.join([drawn, best])
     at = np.arange(len(drawn))
     return both.take(np.where(drawn.lengths > limit, at + len(drawn), at))
 

@@ -29,6 +29,8 @@ PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3
 
 LANGUAGES = ("en", "hi")
 
+_ENCODED_TOGETHER = 2048
+
 
 class TokenizerConfig(Settings):
     """How the SentencePiece models are trained (Kudo and Richardson 2018)."""
@@ -101,9 +103,12 @@ class Tokenizer:
         return ids
 
     def encode_ragged(self, sentences: Sequence[str]) -> Ragged:
-        """:meth:`encode` of many sentences, without a Python object an id."""
-        ids = self._processor.Encode(list(sentences), num_threads=1, out_type="numpy")
-        return Ragged.of(ids)
+        """:meth:`encode` of many sentences; few ids at a time are Python objects."""
+        # Arrays that SentencePiece makes itself, one a sentence, take longer than these lists.
+        starts = range(0, len(sentences), _ENCODED_TOGETHER)
+        return Ragged.join(
+            Ragged.of(self.encode(sentences[start : start + _ENCODED_TOGETHER])) for start in starts
+        )
 
     def vocabulary(self, model_type: ModelType) -> Vocabulary:
         """The pieces. A model does not tell its type, so it has to be said."""

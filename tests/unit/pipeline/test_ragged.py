@@ -22,13 +22,18 @@ def test_rows_come_back_as_they_went_in() -> None:
 @pytest.mark.parametrize("rows", [[], [[]], [[], [9], []]])
 def test_nothing_and_empty_rows_are_rows_too(rows: list[list[int]]) -> None:
     assert Ragged.of(rows).tolist() == rows
-    assert Ragged.of([np.array(row, np.int32) for row in rows]).tolist() == rows
 
 
 def test_rows_are_taken_in_any_order_and_repeatedly() -> None:
     ragged = Ragged.of([[4, 5], [], [6, 7, 8]])
     assert ragged.take(np.array([2, 0, 1, 2])).tolist() == [[6, 7, 8], [4, 5], [], [6, 7, 8]]
     assert ragged.take(np.array([], np.int64)).tolist() == []
+
+
+def test_parts_are_joined_in_their_order() -> None:
+    parts = [Ragged.of([[4, 5], []]), Ragged.of([]), Ragged.of([[6]])]
+    assert Ragged.join(parts).tolist() == [[4, 5], [], [6]]
+    assert Ragged.join([]).tolist() == []
 
 
 def test_an_arrow_array_has_the_same_rows_in_the_type_asked_for() -> None:

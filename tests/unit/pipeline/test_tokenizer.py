@@ -244,6 +244,8 @@ def test_text_is_encoded_into_one_array_as_it_is_into_lists(hindi: Tokenizer) ->
     sentences = [*HINDI, "", "東"]
     flat = hindi.encode_ragged(sentences)
     assert flat.tolist() == hindi.encode(sentences)
+    # More than are encoded together.
+    assert hindi.encode_ragged(sentences * 300).tolist() == hindi.encode(sentences * 300)
     assert hindi.encode_ragged([]).tolist() == []
     assert hindi.encode_ragged([""]).tolist() == [[]]
 
