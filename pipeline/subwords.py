@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import math
 import random
+from array import array
 from bisect import bisect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -84,8 +85,8 @@ class SubwordSampler:
             self._draw_of = lambda text: _bpe(text, scored, alpha)
         self._begins = np.array([piece.startswith(SPACE) for piece in vocabulary.pieces])
 
-    def sample(self, best: Ragged, variants: int, rng: np.random.Generator) -> list[Ragged]:
-        """So many variants of all sentences, each independent of the others.
+    def sample(self, best: Ragged, variants: int, rng: np.random.Generator) -> Iterator[Ragged]:
+        """So many variants of all sentences, each independent of the others, one at a time.
 
         Args:
             best: ids of each sentence, in the segmentation that the tokenizer gives.
@@ -101,22 +102,29 @@ class SubwordSampler:
         drawn = np.minimum(occurrences * variants, _MAX_DRAWS)
         first = ends_of(drawn)
         source = random.Random(int(rng.integers(1 << 62)))
-        cuts = [
-            draw(source)
-            for ids, count in zip(kinds, drawn, strict=True)
-            for draw in [self.draw_of(ids)] * int(count)
-        ]
-        found, rank = Ragged.of(cuts), _ranks(kind, occurrences)
+        found, rank = self._cuts(kinds, drawn, source), _ranks(kind, occurrences)
         # Where each sentence's words begin and end among all words.
         ends = np.searchsorted(starts, best.offsets)
-        made = []
         for variant in range(variants):
             at_random = (rng.random(len(kind)) * drawn[kind]).astype(np.int64)
             own = variant * occurrences[kind] + rank
             enough = (occurrences * variants <= _MAX_DRAWS)[kind]
             cut = found.take(first[kind] + np.where(enough, own, at_random))
-            made.append(Ragged(cut.values, cut.offsets[ends]))
-        return made
+            yield Ragged(cut.values, cut.offsets[ends])
+
+    def _cuts(
+        self, kinds: Sequence[tuple[int, ...]], drawn: npt.NDArray[np.int64], rng: random.Random
+    ) -> Ragged:
+        """So many draws of each word, one after the other."""
+        # Half a million lists would be most of what a task holds.
+        values, lengths = array("i"), array("i")
+        for ids, count in zip(kinds, drawn.tolist(), strict=True):
+            draw = self.draw_of(ids)
+            for _ in range(count):
+                cut = draw(rng)
+                values.extend(cut)
+                lengths.append(len(cut))
+        return Ragged(np.array(values, np.int32), ends_of(np.array(lengths, np.int32)))
 
     def draw_of(self, ids: tuple[int, ...]) -> Draw:
         """What draws segmentations of the word that ``ids`` are one segmentation of."""

@@ -233,6 +233,9 @@ def drawn_sentences(
             chosen = pa.array(row[column == number] - first_row)
             yield from table.column(name).take(chosen).to_pylist()
         first_row += len(table)
+        # What follows takes all the memory there is: what was read for a shard is given back.
+        del table, chosen
+        pa.default_memory_pool().release_unused()
     assert first_row == total_rows, f"the shards must have {total_rows} rows, not {first_row}"
 
 

@@ -197,7 +197,7 @@ def test_what_was_drawn_is_written_down() -> None:
     # Were it to change, token arrays that stand would not be made again as they are.
     pieces = vocabulary("unigram", S=-1, a=-2, b=-3, Sa=-2.5, ab=-3.5, Sab=-4)
     sampler = SubwordSampler(pieces, 0.5)
-    drawn = sampler.sample(Ragged.of([[9, 7, 6], [9]]), 2, np.random.default_rng((1, 7)))
+    drawn = list(sampler.sample(Ragged.of([[9, 7, 6], [9]]), 2, np.random.default_rng((1, 7))))
     assert [variant.tolist() for variant in drawn] == [
         [[4, 5, 6, 4, 8], [4, 5, 6]],
         [[9, 4, 5, 6], [9]],
