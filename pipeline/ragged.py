@@ -52,7 +52,8 @@ class Ragged:
         """The rows of these numbers, in this order."""
         lengths = self.lengths[rows]
         offsets = ends_of(lengths)
-        at = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        at = np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        at += np.arange(offsets[-1])
         return Ragged(self.values[at], offsets)
 
     def tolist(self) -> list[list[int]]:

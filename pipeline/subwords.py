@@ -18,7 +18,7 @@ from array import array
 from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,8 @@ SPACE = "▁"
 
 # Of a word that occurs more often, each occurrence takes one of so many draws.
 _MAX_DRAWS = 64
+
+_WORDS_TOGETHER = 1 << 16
 
 _ALPHA: Mapping[ModelType, float] = {"unigram": 0.2, "bpe": 0.1}
 
@@ -105,11 +107,15 @@ class SubwordSampler:
         found, rank = self._cuts(kinds, drawn, source), _ranks(kind, occurrences)
         # Where each sentence's words begin and end among all words.
         ends = np.searchsorted(starts, best.offsets)
+        enough = occurrences * variants <= _MAX_DRAWS
         for variant in range(variants):
             at_random = (rng.random(len(kind)) * drawn[kind]).astype(np.int64)
             own = variant * occurrences[kind] + rank
-            enough = (occurrences * variants <= _MAX_DRAWS)[kind]
-            cut = found.take(first[kind] + np.where(enough, own, at_random))
+            chosen = np.where(enough[kind], own, at_random)
+            del at_random, own
+            chosen += first[kind]
+            cut = found.take(chosen)
+            del chosen
             yield Ragged(cut.values, cut.offsets[ends])
 
     def _cuts(
@@ -204,15 +210,14 @@ def _bpe(text: str, scored: Mapping[str, tuple[int, float]], dropout: float) -> 
 def _distinct(words: Ragged) -> tuple[list[tuple[int, ...]], npt.NDArray[np.int64]]:
     """The distinct rows in order of their first appearance, and which of them each row is."""
     numbers: dict[tuple[int, ...], int] = {}
-    values, offsets = words.values.tolist(), words.offsets.tolist()
-    kind = np.fromiter(
-        (
-            numbers.setdefault(tuple(values[offsets[i] : offsets[i + 1]]), len(numbers))
-            for i in range(len(words))
-        ),
-        np.int64,
-        len(words),
-    )
+    kind = np.empty(len(words), np.int64)
+    # Python integers take ten times the memory of the array: some words of it at a time.
+    for start in range(0, len(words), _WORDS_TOGETHER):
+        offsets = words.offsets[start : start + _WORDS_TOGETHER + 1]
+        values, ends = words.values[offsets[0] : offsets[-1]].tolist(), offsets - offsets[0]
+        kind[start : start + len(ends) - 1] = [
+            numbers.setdefault(tuple(values[a:b]), len(numbers)) for a, b in pairwise(ends.tolist())
+        ]
     return list(numbers), kind
 
 
