@@ -25,8 +25,17 @@ from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
 from pipeline.dedup import DedupConfig
 from pipeline.errors import AnuvadError, ArtifactError, TrainingError
-from pipeline.stages import StagePlan, StageResult, clean_shards, plan_of
-from pipeline.storage import Storage
+from pipeline.stages import (
+    StagePlan,
+    StageResult,
+    clean_shards,
+    plan_of,
+    sampled_token_arrays,
+    token_arrays,
+    tokenizer_fact,
+)
+from pipeline.storage import Storage, sha256_of
+from pipeline.tokenizer import LANGUAGES
 
 CHECKPOINTS = "checkpoints"
 RAY = "ray"
@@ -96,6 +105,25 @@ def refuse_unguarded(arrays: Artifact) -> None:
     )
 
 
+def refuse_other_tokenizers(arrays: Artifact, tokenizer: Artifact) -> None:
+    """Refuse token arrays whose ids were not made by the tokenizer files as they are now.
+
+    With another tokenizer each id would mean another piece, and nothing else would look wrong.
+
+    Raises:
+        TrainingError: naming the file and both hashes.
+    """
+    for language in LANGUAGES:
+        made_by = arrays.facts.get(tokenizer_fact(language), "none that its manifest names")
+        path = tokenizer.local(f"{language}.model")
+        seen = sha256_of(path)
+        if made_by != seen:
+            raise TrainingError(
+                f"{path} must be the tokenizer that made {arrays.uri}, whose sha256 is {made_by}, "
+                f"but has {seen}; delete both folders and run `anuvad prepare CONFIG`"
+            )
+
+
 def plan_training(storage: Storage, spec: ArtifactSpec) -> StagePlan:
     """Whether the training would run, and why; nothing is run."""
     plan = plan_of(storage, spec)
@@ -134,9 +162,12 @@ def fit(
 
     Raises:
         TrainingError: if training can't go on; the checkpoints stay. Or if nothing is known of
-            leakage into the token arrays, see :func:`refuse_unguarded`.
+            leakage into the token arrays, see :func:`refuse_unguarded`, or another tokenizer made
+            them, see :func:`refuse_other_tokenizers`.
     """
-    refuse_unguarded(data["tensorize"].artifact)
+    arrays, tokenizer = data["tensorize"].artifact, data["tokenizer"].artifact
+    refuse_unguarded(arrays)
+    refuse_other_tokenizers(arrays, tokenizer)
     spec = train_spec(config, {name: result.artifact.spec for name, result in data.items()})
     found = artifacts.find(storage, spec)
     if found is not None:
@@ -254,16 +285,20 @@ def _train_here(order: TrainOrder, report: Callable[[Event], None]) -> None:
         artifacts.load(order.storage, order.spec.parents[name])
         for name in ("dedup", "tokenizer", "tensorize")
     )
-    source, target = (Tokenizer.load(tokenizer.local(f"{x}.model")) for x in ("en", "hi"))
+    source, target = (Tokenizer.load(tokenizer.local(f"{x}.model")) for x in LANGUAGES)
     train_split, dev_split = order.splits
-    dev = TokenDataset([tensorize.local(n) for n in tensorize.names(f"{dev_split}-", ".arrow")])
+    dev = TokenDataset([tensorize.local(name) for name in token_arrays(tensorize, dev_split)])
     # Every worker draws the same weights; DDP would send rank 0's anyway.
     torch.manual_seed(order.train.seed)
     job = TrainingJob(
         config=order.train,
         model=Seq2Seq(order.model, len(source), len(target)).to(device),
         data=TokenDataset(
-            [tensorize.local(n) for n in tensorize.names(f"{train_split}-", ".arrow")]
+            [tensorize.local(name) for name in token_arrays(tensorize, train_split)],
+            [
+                [tensorize.local(name) for name in names]
+                for names in sampled_token_arrays(tensorize, train_split)
+            ],
         ),
         dev=DevSet(dev, _references(kept, dev_split, dev), target, order.train.dev_sentences),
         folder=CheckpointFolder(

@@ -64,9 +64,10 @@ class MicroBatch:
 
 @dataclass(frozen=True)
 class Update:
-    """The micro-batches of one optimizer step, for all ranks together."""
+    """The micro-batches of one optimizer step, for all ranks together, and their epoch."""
 
     micro_batches: tuple[MicroBatch, ...]
+    epoch: int
 
     @property
     def target_tokens(self) -> int:
@@ -126,11 +127,11 @@ def plan_epoch(
         groups = [cut[i : i + neighbours] for i in range(0, len(cut), neighbours)]
         waiting += [m for i in rng.permutation(len(groups)) for m in groups[i]]
         while len(waiting) >= settings.micro_batches:
-            yield Update(tuple(waiting[: settings.micro_batches]))
+            yield Update(tuple(waiting[: settings.micro_batches]), epoch)
             del waiting[: settings.micro_batches]
     waiting += spare
     for start in range(0, len(waiting), settings.micro_batches):
-        yield Update(tuple(waiting[start : start + settings.micro_batches]))
+        yield Update(tuple(waiting[start : start + settings.micro_batches]), epoch)
 
 
 def micro_batches(

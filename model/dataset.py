@@ -16,16 +16,50 @@ from pipeline.tensorize import Ids, TokenArrays
 class TokenDataset:
     """Memory-mapped shards of token ids, addressed by shard and row.
 
+    Args:
+        paths: of the shards, with the best segmentation of each sentence.
+        samples: of the same shards with other segmentations, one after the other; see
+            :meth:`of_epoch`.
+
     Raises:
         TrainingError: if the files hold no pair at all.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], samples: Sequence[Sequence[Path]] = ()) -> None:
         self.shards = [TokenArrays.open(path) for path in paths]
         if not any(len(shard) for shard in self.shards):
             raise TrainingError(
                 f"a split must have at least one pair, but its {len(paths)} token arrays hold none"
             )
+        self._samples = samples
+        self._opened: tuple[int, TokenDataset] | None = None
+
+    def of_epoch(self, epoch: int) -> TokenDataset:
+        """What an epoch reads: of K samples the one numbered epoch mod K; itself without any.
+
+        Each has the same pairs at the same places. Only that of the last epoch asked for is held,
+        for the lengths of all would have to be.
+
+        Raises:
+            TrainingError: if a sample holds other pairs.
+        """
+        if not self._samples:
+            return self
+        number = epoch % len(self._samples)
+        if self._opened is None or self._opened[0] != number:
+            self._opened = number, self._open_sample(self._samples[number])
+        return self._opened[1]
+
+    def _open_sample(self, paths: Sequence[Path]) -> TokenDataset:
+        assert len(paths) == len(self.shards), f"{len(paths)} files for {len(self.shards)} shards"
+        sample = TokenDataset(paths)
+        for ours, theirs in zip(self.shards, sample.shards, strict=True):
+            if not np.array_equal(ours.rows, theirs.rows):
+                raise TrainingError(
+                    f"{theirs.path} must hold the pairs of {ours.path}, in their order, but has "
+                    f"others; run `anuvad prepare` again"
+                )
+        return sample
 
     def __len__(self) -> int:
         return sum(map(len, self.shards))

@@ -147,8 +147,9 @@ def _updates(job: TrainingJob, state: TrainingState) -> Iterator[tuple[Update, b
     """The updates from the state's position on, and whether each ends its epoch."""
     epoch, skip = state.epoch, state.update_in_epoch
     while True:
+        data = job.data.of_epoch(epoch)
         plan = plan_epoch(
-            job.data.source_lengths, job.data.target_lengths, plan_settings(job.config), epoch
+            data.source_lengths, data.target_lengths, plan_settings(job.config), epoch
         )
         previous: Update | None = None
         for index, update in enumerate(plan):
@@ -215,13 +216,14 @@ def backward(job: TrainingJob, ddp: nn.Module, update: Update, number: int) -> f
         The negative log-likelihood of this rank's share, in nats.
     """
     config, workers = job.config, job.workers
+    data = job.data.of_epoch(update.epoch)
     precision = resolve_precision(config.precision, workers.device)
     share = update.of_rank(workers.rank, workers.world_size)
     scale = workers.world_size / update.target_tokens
     nll = torch.zeros((), device=workers.device)
     for step, (index, micro_batch, weight) in enumerate(share, start=1):
         _seed_dropout(workers.device, config.seed, number, index)
-        batch = job.data.batch(micro_batch).to(workers.device)
+        batch = data.batch(micro_batch).to(workers.device)
         with _sync_only_if(step == len(share), ddp):
             with autocast(precision, workers.device):
                 sums = ddp(batch, config.label_smoothing)

@@ -15,7 +15,7 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,22 @@ class ArtifactSpec:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A complete artifact: its spec, its files and its counts, in a storage."""
+    """A complete artifact, in a storage.
+
+    Attributes:
+        storage: where it lies.
+        spec: what made it.
+        files: what it holds.
+        counts: what its tasks counted.
+        facts: what else its readers have to know of what it was made with, such as the sha256 of
+            a file of another artifact.
+    """
 
     storage: Storage
     spec: ArtifactSpec
     files: tuple[FileEntry, ...]
     counts: Counts
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -106,15 +116,24 @@ class Artifact:
             f.name for f in self.files if f.name.startswith(prefix) and f.name.endswith(suffix)
         )
 
+    def entry(self, name: str) -> FileEntry:
+        """What the manifest says of the file ``name``.
+
+        Raises:
+            ArtifactError: if the artifact has no such file.
+        """
+        for file in self.files:
+            if file.name == name:
+                return file
+        raise ArtifactError(f"{self.uri} holds no file {name}")
+
     def local(self, name: str) -> Path:
         """The file ``name`` on a local disk.
 
         Raises:
             ArtifactError: if the artifact has no such file.
         """
-        if all(file.name != name for file in self.files):
-            raise ArtifactError(f"{self.uri} holds no file {name}")
-        return self.storage.local(f"{self.path}/{name}")
+        return self.storage.local(f"{self.path}/{self.entry(name).name}")
 
     def verify(self) -> None:
         """Compare every file with the sha256 of the manifest.
@@ -173,12 +192,18 @@ def with_source(counts: Mapping[str, int], split: str, source: str) -> dict[str,
     }
 
 
-def commit(storage: Storage, spec: ArtifactSpec, parts: Sequence[Part]) -> Artifact:
+def commit(
+    storage: Storage,
+    spec: ArtifactSpec,
+    parts: Sequence[Part],
+    facts: Mapping[str, str] | None = None,
+) -> Artifact:
     """Write the manifest, which makes the artifact complete; counts are added up.
 
     All tasks have ended: what a killed worker left of a file is removed first.
     """
     storage.sweep(spec.path)
+    facts = dict(facts or {})
     counts = total_counts(parts)
     files = tuple(sorted((f for p in parts for f in p.files), key=lambda f: f.name))
     manifest = {
@@ -187,10 +212,11 @@ def commit(storage: Storage, spec: ArtifactSpec, parts: Sequence[Part]) -> Artif
         **asdict(spec),
         "counts": counts,
         "files": [asdict(f) for f in files],
+        "facts": facts,
     }
     storage.write_bytes(f"{spec.path}/{MANIFEST}", _to_json(manifest))
     storage.delete(f"{spec.path}/{PARTS}")
-    return Artifact(storage, spec, files, counts)
+    return Artifact(storage, spec, files, counts, facts)
 
 
 def load(storage: Storage, artifact_id: str) -> Artifact:
@@ -209,7 +235,8 @@ def load(storage: Storage, artifact_id: str) -> Artifact:
         data = json.loads(storage.read_bytes(path))
         spec = ArtifactSpec(data["stage"], data["settings"], data["code"], data["parents"])
         files = tuple(FileEntry(**f) for f in data["files"])
-        artifact = Artifact(storage, spec, files, data["counts"])
+        # Manifests of before there were facts hold none.
+        artifact = Artifact(storage, spec, files, data["counts"], dict(data.get("facts", {})))
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"{storage.uri_of(path)} is no manifest ({error}); "

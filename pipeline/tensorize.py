@@ -1,9 +1,12 @@
-"""One shard of kept rows → one memory-mapped Arrow file of token ids.
+"""One shard of kept rows → memory-mapped Arrow files of token ids.
 
 reads   ``dedup-<hash>/train-00000-of-00004.parquet`` and the two tokenizers
-writes  ``train-00000-of-00004.arrow``: ``row`` int64, ``source`` and ``target`` lists of uint16
-        (uint32 where a vocabulary needs it), without special ids
-holds   no id is out of its vocabulary; reading lengths touches no token
+writes  ``train-00000-of-00004.arrow``: ``row`` int64, ``source_ids`` and ``target_ids`` lists of
+        uint16 (uint32 where a vocabulary needs it), without special ids; ``source``, the name of
+        the corpus that a pair is of, where the shard has it;
+        ``train-00000-of-00004.sample-01.arrow`` and so on: the same pairs, cut otherwise
+holds   no id is out of its vocabulary; reading lengths touches no token; all files of a shard hold
+        the same pairs in the same order
 """
 
 from __future__ import annotations
@@ -15,11 +18,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field
 
 from pipeline.errors import ArtifactError
+from pipeline.ragged import Ragged
 from pipeline.settings import Settings
+from pipeline.subwords import SubwordSampler
 from pipeline.tokenizer import Tokenizer
 
 Ids = npt.NDArray[np.unsignedinteger]
@@ -34,49 +40,116 @@ class TensorizeConfig(Settings):
     max_target_tokens: int = Field(
         128, ge=1, description="a pair with a longer target is left out and counted"
     )
+    sampling_variants: int = Field(
+        0,
+        ge=0,
+        le=99,
+        description="segmentations drawn of each training pair (subword regularization); each "
+        "epoch reads the next, over and over; 0 leaves all epochs the best one",
+    )
+    # Drawn of 7,000 IIT Bombay pairs with 8,000 pieces a side, sentences become 77% to 90% longer
+    # with alpha 0.1, 37% with 0.2 and 5% with 0.5; with 0.1 of BPE's merges dropped 13%.
+    sampling_alpha: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="unigram: exponent of the probabilities, the lower the wilder (Kudo 2018), "
+        "0.2 unless set; bpe: share of merges that are dropped (Provilkov et al. 2020), 0.1 "
+        "unless set",
+    )
+    sampling_seed: int = Field(1, ge=0, description="of what is drawn")
 
 
 def tensorize_shard(
-    clean: Path,
+    kept: Path,
     split: str,
     source: Tokenizer,
     target: Tokenizer,
     config: TensorizeConfig,
     out: Path,
+    samples: Sequence[Path] = (),
+    samplers: tuple[SubwordSampler, SubwordSampler] | None = None,
 ) -> dict[str, int]:
     """Encode one shard of kept rows and write it as an Arrow file.
 
+    Args:
+        kept: the shard.
+        split: what it is of.
+        source: tokenizer of the English side.
+        target: of the Hindi side.
+        config: limits, and the seed of what is drawn.
+        out: where the best segmentation goes.
+        samples: where others go, one file each. They hold the pairs of ``out``: a sentence that
+            was cut into more tokens than its limit is left as the best segmentation has it.
+        samplers: draw them, for source and target; wanted only if there are ``samples``.
+
     Returns:
         ``<split>_pairs``, ``<split>_source_tokens``, ``<split>_target_tokens`` and
-        ``<split>_dropped_too_many_tokens``.
+        ``<split>_dropped_too_many_tokens``; where something was drawn the mean
+        ``<split>_sampled_source_tokens`` and ``<split>_sampled_target_tokens`` of the samples.
     """
-    table = pq.read_table(clean)
-    sources = source.encode(table.column("en").to_pylist())
-    targets = target.encode(table.column("hi").to_pylist())
-    keep = [
-        i
-        for i, (s, t) in enumerate(zip(sources, targets, strict=True))
-        if len(s) <= config.max_source_tokens and len(t) <= config.max_target_tokens
-    ]
-    sources, targets = [sources[i] for i in keep], [targets[i] for i in keep]
-    id_type = pa.uint16() if max(len(source), len(target)) <= 1 << 16 else pa.uint32()
-    arrays = pa.table(
-        {
-            "row": table.column("row").take(pa.array(keep, pa.int64())).combine_chunks(),
-            "source": pa.array(sources, pa.list_(id_type)),
-            "target": pa.array(targets, pa.list_(id_type)),
-        }
+    table = pq.read_table(kept)
+    sides = tuple(
+        tokenizer.encode_ragged(table.column(name).to_pylist())
+        for tokenizer, name in ((source, "en"), (target, "hi"))
     )
-    with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_file(sink, arrays.schema) as writer:
-        # One batch a file: a reader gets each column as one flat buffer and its offsets.
-        writer.write_table(arrays, max_chunksize=max(1, len(keep)))
+    limits = config.max_source_tokens, config.max_target_tokens
+    fits = np.logical_and(*(s.lengths <= limit for s, limit in zip(sides, limits, strict=True)))
+    rows = np.flatnonzero(fits)
+    best = sides[0].take(rows), sides[1].take(rows)
+    pairs = _columns_kept(table.drop_columns(["en", "hi"]).take(pa.array(rows)))
+    dtype = np.uint16 if max(len(source), len(target)) <= 1 << 16 else np.uint32
+    _write(out, pairs, best, dtype)
     counts = {
-        "pairs": len(keep),
-        "source_tokens": sum(map(len, sources)),
-        "target_tokens": sum(map(len, targets)),
-        "dropped_too_many_tokens": len(table) - len(keep),
+        "pairs": len(rows),
+        "source_tokens": len(best[0].values),
+        "target_tokens": len(best[1].values),
+        "dropped_too_many_tokens": len(table) - len(rows),
     }
+    if samples:
+        assert samplers is not None, "samples are drawn by samplers"
+        # Rows are numbered through all shards, so each draws for itself and none like another.
+        seed = config.sampling_seed, *table.column("row").slice(0, 1).to_pylist()
+        drawn = [
+            sampler.sample(ids, len(samples), np.random.default_rng((*seed, side)))
+            for side, (sampler, ids) in enumerate(zip(samplers, best, strict=True))
+        ]
+        sampled = [0, 0]
+        for path, *ids in zip(samples, *drawn, strict=True):
+            cut = tuple(_within(*x) for x in zip(ids, best, limits, strict=True))
+            _write(path, pairs, (cut[0], cut[1]), dtype)
+            sampled = [n + len(side.values) for n, side in zip(sampled, cut, strict=True)]
+        for name, n in zip(("source", "target"), sampled, strict=True):
+            counts[f"sampled_{name}_tokens"] = n // len(samples)
     return {f"{split}_{key}": n for key, n in counts.items()}
+
+
+def _columns_kept(pairs: pa.Table) -> dict[str, pa.Array]:
+    """The columns that token arrays take over."""
+    columns = {"row": pairs.column("row").combine_chunks()}
+    if "source" in pairs.column_names:
+        names = pc.dictionary_encode(pairs.column("source").cast(pa.string()).combine_chunks())
+        columns["source"] = pa.DictionaryArray.from_arrays(
+            names.indices.cast(pa.int8()), names.dictionary
+        )
+    return columns
+
+
+def _within(drawn: Ragged, best: Ragged, limit: int) -> Ragged:
+    """The rows of ``drawn``; of ``best`` where they are longer than ``limit``."""
+    both = Ragged.join([drawn, best])
+    at = np.arange(len(drawn))
+    return both.take(np.where(drawn.lengths > limit, at + len(drawn), at))
+
+
+def _write(
+    path: Path, pairs: dict[str, pa.Array], ids: tuple[Ragged, Ragged], dtype: npt.DTypeLike
+) -> None:
+    source, target = (side.to_arrow(dtype) for side in ids)
+    arrays = pa.table({**pairs, "source_ids": source, "target_ids": target})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, arrays.schema) as writer:
+        # One batch a file: a reader gets each column as one flat buffer and its offsets.
+        writer.write_table(arrays, max_chunksize=max(1, len(arrays)))
 
 
 @dataclass(frozen=True)
@@ -108,7 +181,7 @@ class TokenArrays:
             # The buffers keep the map alive for as long as an array looks into it.
             table = pa.ipc.open_file(pa.memory_map(str(path), "rb")).read_all()
             rows, source, target = (
-                table.column(name).combine_chunks() for name in ("row", "source", "target")
+                table.column(name).combine_chunks() for name in ("row", "source_ids", "target_ids")
             )
         except (OSError, KeyError, pa.ArrowException) as error:
             raise ArtifactError(f"{path} must be a file of token arrays, but: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from model.seq2seq import Seq2Seq
 from model.training import TrainingJob, train
 from model.validation import DevSet
 from model.workers import Workers
+from pipeline.ragged import Ragged
 from pipeline.storage import Storage
-from pipeline.tensorize import TensorizeConfig, tensorize_shard
+from pipeline.tensorize import TensorizeConfig, TokenArrays, tensorize_shard
 
 VOCAB = 20
 IDENTITY = {"tokenizer": "tokenizer-aaaa", "training": "train-bbbb"}
@@ -38,6 +39,9 @@ class NumberTokenizer:
     def encode(self, sentences: Sequence[str]) -> list[list[int]]:
         return [[int(word) for word in sentence.split()] for sentence in sentences]
 
+    def encode_ragged(self, sentences: Sequence[str]) -> Ragged:
+        return Ragged.of(self.encode(sentences))
+
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         return [" ".join(map(str, row)) for row in ids]
 
@@ -49,6 +53,7 @@ class TinyCorpus:
     train: tuple[Path, ...]
     dev: tuple[Path, ...]
     references: tuple[str, ...]
+    samples: tuple[tuple[Path, ...], ...] = ()
 
 
 def write_token_arrays(
@@ -87,6 +92,19 @@ def write_tiny_corpus(folder: Path) -> TinyCorpus:
     )
 
 
+def with_samples(corpus: TinyCorpus, folder: Path, variants: int) -> TinyCorpus:
+    """The corpus with other token arrays: those of variant n are n tokens longer on each side."""
+
+    def written(variant: int, path: Path) -> Path:
+        arrays = TokenArrays.open(path)
+        sides = arrays.pairs(range(len(arrays)))
+        longer = [[[*ids.tolist(), *[4 + variant] * variant] for ids in side] for side in sides]
+        return write_token_arrays(folder / f"{path.stem}.sample-{variant:02}.arrow", *longer)
+
+    samples = [[written(v, path) for path in corpus.train] for v in range(1, variants + 1)]
+    return replace(corpus, samples=tuple(map(tuple, samples)))
+
+
 def tiny_model(**settings: Any) -> Seq2Seq:
     """A model whose weights are the same each time, with dropout on."""
     torch.manual_seed(3)
@@ -123,7 +141,7 @@ def tiny_job(
     return TrainingJob(
         config=TrainConfig.model_validate(config | settings),
         model=model or tiny_model(),
-        data=TokenDataset(corpus.train),
+        data=TokenDataset(corpus.train, corpus.samples),
         dev=DevSet(dev, corpus.references, target, max_decoded=10),
         folder=CheckpointFolder(storage, "run", identity),
         workers=workers or Workers(),

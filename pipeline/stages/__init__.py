@@ -17,6 +17,7 @@ from pipeline.stages.stage import (
     StageResult,
     clean_shards,
 )
+from pipeline.stages.tensorize import sampled_token_arrays, token_arrays, tokenizer_fact
 
 __all__ = [
     "DataConfig",
@@ -27,5 +28,8 @@ __all__ = [
     "plan",
     "plan_of",
     "prepare",
+    "sampled_token_arrays",
     "specs",
+    "token_arrays",
+    "tokenizer_fact",
 ]

@@ -71,7 +71,7 @@ def specs(config: DataConfig, storage: Storage) -> dict[str, ArtifactSpec]:
         ArtifactSpec(
             "tokenizer",
             config.tokenizer.model_dump(mode="json"),
-            code_fingerprint("pipeline.tokenizer"),
+            code_fingerprint("pipeline.ragged", "pipeline.tokenizer", "pipeline.tokenizer_report"),
             {"dedup": made[2].id},
         )
     )
@@ -79,7 +79,7 @@ def specs(config: DataConfig, storage: Storage) -> dict[str, ArtifactSpec]:
         ArtifactSpec(
             "tensorize",
             config.tensorize.model_dump(mode="json"),
-            code_fingerprint("pipeline.tensorize"),
+            code_fingerprint("pipeline.ragged", "pipeline.subwords", "pipeline.tensorize"),
             {"dedup": made[2].id, "tokenizer": made[3].id},
         )
     )

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part
 from pipeline.errors import CorpusError
 from pipeline.runner import Task
 from pipeline.stages.stage import StageRun, clean_shards
+from pipeline.subwords import SubwordSampler
 from pipeline.tensorize import TensorizeConfig, tensorize_shard
 from pipeline.tokenizer import LANGUAGES, Tokenizer
+
+SAMPLE = ".sample-"
+"""In the name of a file of token arrays: it holds a segmentation that was drawn."""
 
 
 def run_tensorize(run: StageRun) -> Artifact:
     kept, tokenizer = run.done["dedup"], run.done["tokenizer"]
+    # What the ids mean is said by their bytes.
+    tokenizer.verify()
+    train = run.config.corpus.train_split
+    variants = {train: run.config.tensorize.sampling_variants}
     tasks = [
-        Task(shard, _tensorize, (kept, tokenizer, run.spec, split, shard, run.config.tensorize))
+        Task(
+            shard,
+            _tensorize,
+            (kept, tokenizer, run.spec, split, shard, run.config.tensorize, variants.get(split, 0)),
+        )
         for split in run.config.splits
         for shard in clean_shards(kept, split)
     ]
@@ -29,7 +43,25 @@ def run_tensorize(run: StageRun) -> Artifact:
                 f"{counts[f'{split}_dropped_too_many_tokens']:,} have more; raise "
                 f"tensorize.max_source_tokens and max_target_tokens"
             )
-    return artifacts.commit(run.storage, run.spec, parts)
+    facts = {tokenizer_fact(x): tokenizer.entry(f"{x}.model").sha256 for x in LANGUAGES}
+    return artifacts.commit(run.storage, run.spec, parts, facts)
+
+
+def tokenizer_fact(language: str) -> str:
+    """The fact of token arrays that holds the sha256 of the tokenizer that made their ids."""
+    return f"tokenizer_{language}_sha256"
+
+
+def token_arrays(arrays: Artifact, split: str) -> list[str]:
+    """Names of the files with the best segmentation of a split, shard by shard."""
+    return [name for name in arrays.names(f"{split}-", ".arrow") if SAMPLE not in name]
+
+
+def sampled_token_arrays(arrays: Artifact, split: str) -> list[list[str]]:
+    """Names of the files with each segmentation that was drawn of a split, shard by shard."""
+    names = [name for name in arrays.names(f"{split}-", ".arrow") if SAMPLE in name]
+    variants = sorted({name.partition(SAMPLE)[2] for name in names})
+    return [[name for name in names if name.endswith(SAMPLE + v)] for v in variants]
 
 
 def _tensorize(
@@ -39,11 +71,33 @@ def _tensorize(
     split: str,
     shard: str,
     config: TensorizeConfig,
+    variants: int,
 ) -> Part:
-    name = f"{shard}.arrow"
+    names = [f"{shard}.arrow", *(f"{shard}{SAMPLE}{i + 1:02}.arrow" for i in range(variants))]
     source, target = (
         Tokenizer.load(tokenizer.local(f"{language}.model")) for language in LANGUAGES
     )
-    with kept.storage.writing(f"{spec.path}/{name}") as out:
-        counts = tensorize_shard(kept.local(f"{shard}.parquet"), split, source, target, config, out)
-    return Part((artifacts.entry_of(kept.storage, spec, name),), counts)
+    samplers = None
+    if variants:
+        model_type = tokenizer.spec.settings["model_type"]
+        made = (
+            SubwordSampler(side.vocabulary(model_type), config.sampling_alpha)
+            for side in (source, target)
+        )
+        samplers = next(made), next(made)
+    with ExitStack() as writing:
+        outs = [
+            writing.enter_context(kept.storage.writing(f"{spec.path}/{name}")) for name in names
+        ]
+        counts = tensorize_shard(
+            kept.local(f"{shard}.parquet"),
+            split,
+            source,
+            target,
+            config,
+            outs[0],
+            outs[1:],
+            samplers,
+        )
+    entries = tuple(artifacts.entry_of(kept.storage, spec, name) for name in names)
+    return Part(entries, counts)

@@ -34,6 +34,10 @@ def result(folder: Path, skipped: bool) -> StageResult:
         ({"train_visited": 6, "train_kept": 6}, "train: 6 kept, 6 visited"),
         ({"sentences": 6}, "6 sentences"),
         (
+            {"joint_sentences": 60000, "joint_pieces": 8000},
+            "joint: 8,000 pieces, 60,000 sentences",
+        ),
+        (
             {"updates": 120, "target_tokens": 9360, "best_update": 100},
             "the best at update 100, 9,360 target tokens, 120 updates",
         ),

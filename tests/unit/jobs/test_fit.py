@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.config import Config
-from jobs.fit import fit, refuse_unguarded, train_spec
+from jobs.fit import fit, refuse_other_tokenizers, refuse_unguarded, train_spec
 from pairs import TRAIN
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact, ArtifactSpec
@@ -17,7 +17,8 @@ from pipeline.dedup import DedupConfig
 from pipeline.errors import TrainingError
 from pipeline.runner import run_here
 from pipeline.stages import DataConfig, StageResult
-from pipeline.storage import Storage
+from pipeline.storage import Storage, sha256_of
+from pipeline.tensorize import TensorizeConfig
 
 
 class Silent:
@@ -127,6 +128,64 @@ def test_training_refuses_before_it_connects_to_anything(
     arrays = replace(data["tensorize"], artifact=commit_with(data, "tensorize", parents=parents))
     with pytest.raises(TrainingError, match="must be made of pairs that the stage `dedup` has rid"):
         fit(config, storage, {**data, "tensorize": arrays}, connect, print)
+
+
+def damage(artifact: Artifact, name: str) -> tuple[str, str]:
+    """Flip a bit of the file; its sha256 before and after."""
+    path = artifact.local(name)
+    before = sha256_of(path)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    return before, sha256_of(path)
+
+
+def test_token_arrays_of_the_tokenizers_that_stand_are_accepted(
+    data: dict[str, StageResult],
+) -> None:
+    refuse_other_tokenizers(data["tensorize"].artifact, data["tokenizer"].artifact)
+
+
+@pytest.mark.parametrize("language", ["en", "hi"])
+def test_a_tokenizer_that_was_changed_is_refused_naming_both_hashes(
+    data: dict[str, StageResult], language: str
+) -> None:
+    arrays, tokenizer = data["tensorize"].artifact, data["tokenizer"].artifact
+    before, after = damage(tokenizer, f"{language}.model")
+    with pytest.raises(TrainingError) as raised:
+        refuse_other_tokenizers(arrays, tokenizer)
+    assert str(raised.value) == (
+        f"{tokenizer.uri}/{language}.model must be the tokenizer that made {arrays.uri}, whose "
+        f"sha256 is {before}, but has {after}; delete both folders and run `anuvad prepare CONFIG`"
+    )
+
+
+def test_token_arrays_that_name_no_tokenizer_are_refused(data: dict[str, StageResult]) -> None:
+    arrays = commit_with(data, "tensorize")
+    with pytest.raises(TrainingError, match="whose sha256 is none that its manifest names, but"):
+        refuse_other_tokenizers(arrays, data["tokenizer"].artifact)
+
+
+def test_training_with_another_tokenizer_is_refused_before_it_connects_to_anything(
+    config: Config, data: dict[str, StageResult], storage: Storage
+) -> None:
+    def connect() -> None:
+        raise AssertionError("it must not come to this")
+
+    damage(data["tokenizer"].artifact, "en.model")
+    with pytest.raises(TrainingError, match=r"en\.model must be the tokenizer that made"):
+        fit(config, storage, data, connect, print)
+
+
+def test_drawn_segmentations_make_another_training(
+    config: Config, data: dict[str, StageResult], storage: Storage
+) -> None:
+    drawn = config.model_copy(update={"tensorize": TensorizeConfig(sampling_variants=2)})
+    other = stages.specs(
+        DataConfig(drawn.corpus, drawn.clean, drawn.tokenizer, drawn.tensorize, drawn.dedup)
+    )
+    ours = {name: result.artifact.spec for name, result in data.items()}
+    assert train_spec(drawn, other).id != train_spec(config, ours).id
 
 
 def test_training_is_made_of_the_pairs_that_dedup_kept(

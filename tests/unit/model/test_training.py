@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from model.batch_plan import Update, plan_epoch
 from model.batches import collate
 from model.checkpoint import MANIFEST, MODEL, OPTIMIZER, STATE, CheckpointFolder
+from model.dataset import TokenDataset
 from model.schedule import learning_rate
 from model.seq2seq import Seq2Seq
 from model.training import TrainingJob, TrainingState, _seed_dropout, backward, plan_settings, train
@@ -27,7 +28,14 @@ from model.validation import DevScores
 from model.workers import Workers
 from pipeline.errors import TrainingError
 from pipeline.storage import Storage
-from tiny_training import IDENTITY, TinyCorpus, tiny_job, tiny_model, train_with_workers
+from tiny_training import (
+    IDENTITY,
+    TinyCorpus,
+    tiny_job,
+    tiny_model,
+    train_with_workers,
+    with_samples,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -84,7 +92,7 @@ def without_times(history: list[Event]) -> list[Event]:
 
 
 def updates_of(job: TrainingJob, epoch: int = 0) -> list[Update]:
-    data = job.data
+    data = job.data.of_epoch(epoch)
     return list(
         plan_epoch(data.source_lengths, data.target_lengths, plan_settings(job.config), epoch)
     )
@@ -257,6 +265,52 @@ def test_time_adds_up_over_starts(
     events: list[Event] = []
     train(tiny_job(tiny_corpus, storage, events.append))
     assert events[1]["seconds"] > saved > 10 * 60
+
+
+# Samples of other segmentations.
+
+
+def test_each_epoch_trains_on_its_sample(
+    tiny_corpus: TinyCorpus, storage: Storage, tmp_path: Path
+) -> None:
+    corpus = with_samples(tiny_corpus, tmp_path, 2)
+    job = tiny_job(corpus, storage, max_epochs=3, max_updates=100)
+    state = train(job)
+    tokens = sum(map(np.sum, job.data.target_lengths)) + len(job.data)
+    # The first epoch's sentences are a token longer, the second's two, the third's one again.
+    assert state.epoch == 3
+    assert state.target_tokens == 3 * tokens + (1 + 2 + 1) * len(job.data)
+
+
+def test_an_update_reads_the_sample_that_it_was_planned_of(
+    tiny_corpus: TinyCorpus, storage: Storage, tmp_path: Path
+) -> None:
+    job = exact_job(with_samples(tiny_corpus, tmp_path, 2), storage)
+    for epoch, variant in ((0, 1), (1, 2), (2, 1)):
+        update = updates_of(job, epoch)[0]
+        sample = TokenDataset(with_samples(tiny_corpus, tmp_path, 2).samples[variant - 1])
+        expected = reference_gradients(replace(job, data=sample), update)
+        job.model.zero_grad(set_to_none=True)
+        backward(job, job.model, update, 0)
+        gradients = [p.grad for p in job.model.parameters()]
+        torch.testing.assert_close(gradients, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("update", [5, 11, 19])
+def test_killed_and_resumed_amid_samples_is_never_stopped(
+    tiny_corpus: TinyCorpus, tmp_path: Path, update: int
+) -> None:
+    corpus = with_samples(tiny_corpus, tmp_path, 3)
+    whole = tiny_job(corpus, Storage(str(tmp_path / "whole")))
+    expected = train(whole)
+    assert expected.epoch >= 2
+    storage = Storage(str(tmp_path / "killed"))
+    with pytest.raises(KilledError):
+        train(tiny_job(corpus, storage, killed_at(update)))
+    resumed = tiny_job(corpus, storage)
+    state = train(resumed)
+    assert_equal_to_the_bit(resumed.model, whole.model)
+    assert without_times(state.history) == without_times(expected.history)
 
 
 # Several workers.

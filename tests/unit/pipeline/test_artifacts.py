@@ -92,6 +92,26 @@ def test_a_committed_artifact_loads_as_it_was(storage: Storage) -> None:
     assert storage.list(found.path) == ["hi.model", "manifest.json"]
 
 
+def test_facts_are_read_back_and_are_no_part_of_the_id(storage: Storage) -> None:
+    made = artifacts.commit(storage, spec_of(), [], {"tokenizer_hi_sha256": "ab12"})
+    assert made.facts == {"tokenizer_hi_sha256": "ab12"}
+    assert artifacts.load(storage, spec_of().id) == made
+
+
+def test_a_manifest_without_facts_has_none(storage: Storage) -> None:
+    made = publish(storage, spec_of())
+    rewrite_manifest(made, lambda data: data.pop("facts"))
+    assert artifacts.load(storage, made.id).facts == {}
+
+
+def test_an_entry_is_what_the_manifest_says_of_a_file(storage: Storage) -> None:
+    made = publish(storage, spec_of(), b"abc")
+    entry = made.entry("hi.model")
+    assert (entry.size, entry.sha256[:8]) == (3, "ba7816bf")
+    with pytest.raises(ArtifactError, match=r"tokenizer-\w+ holds no file en\.model"):
+        made.entry("en.model")
+
+
 def test_without_a_manifest_there_is_no_artifact(storage: Storage) -> None:
     storage.write_bytes(f"{spec_of().path}/hi.model", b"pieces")
     assert artifacts.find(storage, spec_of()) is None

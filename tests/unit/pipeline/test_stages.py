@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,14 +17,23 @@ from pipeline.artifacts import Part
 from pipeline.clean import CleanConfig
 from pipeline.corpus import CorpusConfig
 from pipeline.dedup import DedupConfig
-from pipeline.errors import CorpusError
+from pipeline.errors import ArtifactError, CorpusError
 from pipeline.filters import FilterConfig
 from pipeline.normalize import NormalizeConfig, normalize
 from pipeline.runner import Runner, Task, run_here
-from pipeline.stages import DataConfig, StageResult, clean_shards, plan, prepare
-from pipeline.storage import Storage
+from pipeline.stages import (
+    DataConfig,
+    StageResult,
+    clean_shards,
+    plan,
+    prepare,
+    sampled_token_arrays,
+    token_arrays,
+)
+from pipeline.storage import Storage, sha256_of
 from pipeline.tensorize import TensorizeConfig, TokenArrays
 from pipeline.tokenizer import Tokenizer, TokenizerConfig
+from pipeline.tokenizer_report import read_tokenizer_report
 
 ALL = ["corpus", "clean", "dedup", "tokenizer", "tensorize"]
 
@@ -114,7 +124,7 @@ def test_what_was_prepared_is_the_corpus(config: DataConfig, storage: Storage) -
     shards = [f"train-0000{i}-of-00003" for i in range(3)]
     assert clean_shards(made["clean"], "train") == shards
     assert clean_shards(made["dedup"], "train") == shards
-    assert made["tokenizer"].names() == ["en.model", "hi.model"]
+    assert made["tokenizer"].names() == ["en.model", "hi.model", "report.json"]
     arrays = [TokenArrays.open(made["tensorize"].local(f"{shard}.arrow")) for shard in shards]
     assert [row for shard in arrays for row in shard.rows.tolist()] == list(range(20))
     tokenizer = Tokenizer.load(made["tokenizer"].local("en.model"))
@@ -246,15 +256,95 @@ def test_a_pair_that_dedup_dropped_is_in_no_token_array(
     assert results["tokenizer"].artifact.counts["en_sentences"] == 20
 
 
-# Of the twenty tasks four clean, ten are of dedup (one reads the evaluation's sides, three and two
-# compare, four write), two train a tokenizer and four tensorize.
-@pytest.mark.parametrize("limit", [1, 3, 4, 5, 8, 9, 10, 12, 14, 15, 16, 19])
+def test_a_joint_vocabulary_is_learnt_once_from_both_sides(
+    config: DataConfig, storage: Storage
+) -> None:
+    joint = TokenizerConfig(vocab_size=110, byte_fallback=False, joint=True, max_sentences=36)
+    runner = Counting()
+    made = run(replace(config, tokenizer=joint), storage, runner)[0]["tokenizer"].artifact
+    assert runner.names[-6:-4] == ["joint", "report"]
+    assert made.counts == {"joint_sentences": 36, "joint_pieces": 110}
+    assert made.entry("en.model").sha256 == made.entry("hi.model").sha256
+    tokenizer = Tokenizer.load(made.local("en.model"))
+    both = [TRAIN[4][0], TRAIN[4][1]]
+    assert tokenizer.decode(tokenizer.encode(both)) == both
+
+
+def test_the_tokenizers_are_measured_on_the_validation_pairs(
+    config: DataConfig, storage: Storage
+) -> None:
+    made = run(config, storage, until="tokenizer")[0]["tokenizer"].artifact
+    report = read_tokenizer_report(made)
+    assert report.split == "validation"
+    assert (report.en.sentences, report.hi.sentences) == (3, 3)
+    tokenizer = Tokenizer.load(made.local("hi.model"))
+    assert report.hi.pieces == sum(map(len, tokenizer.encode([hindi for _, hindi in VALIDATION])))
+
+
+def test_token_arrays_name_the_tokenizers_that_made_them(
+    config: DataConfig, storage: Storage
+) -> None:
+    results, _ = run(config, storage)
+    made, tokenizer = results["tensorize"].artifact, results["tokenizer"].artifact
+    assert made.facts == {
+        f"tokenizer_{language}_sha256": sha256_of(tokenizer.local(f"{language}.model"))
+        for language in ("en", "hi")
+    }
+    assert artifacts.load(storage, made.id).facts == made.facts
+
+
+def test_a_tokenizer_that_was_changed_makes_no_token_arrays(
+    config: DataConfig, storage: Storage
+) -> None:
+    made = run(config, storage, until="tokenizer")[0]["tokenizer"].artifact
+    content = bytearray(made.local("hi.model").read_bytes())
+    content[-1] ^= 1
+    storage.write_bytes(f"{made.path}/hi.model", bytes(content))
+    with pytest.raises(ArtifactError, match=r"hi\.model must have sha256 \w{64}, but has \w{64}"):
+        run(config, storage)
+
+
+def test_of_training_pairs_only_other_segmentations_are_drawn(
+    config: DataConfig, storage: Storage
+) -> None:
+    drawn = replace(config, tensorize=TensorizeConfig(sampling_variants=2))
+    made = run(drawn, storage)[0]["tensorize"].artifact
+    shards = [f"train-0000{i}-of-00003" for i in range(3)]
+    assert token_arrays(made, "train") == [f"{shard}.arrow" for shard in shards]
+    assert sampled_token_arrays(made, "train") == [
+        [f"{shard}.sample-{variant}.arrow" for shard in shards] for variant in ("01", "02")
+    ]
+    assert token_arrays(made, "validation") == ["validation-00000-of-00001.arrow"]
+    assert sampled_token_arrays(made, "validation") == []
+
+
+def test_the_same_segmentations_are_drawn_in_another_process(
+    config: DataConfig, storage: Storage, tmp_path: Path
+) -> None:
+    drawn = replace(config, tensorize=TensorizeConfig(sampling_variants=2))
+    here = run(drawn, storage)[0]["tensorize"].artifact
+    elsewhere = tmp_path / "elsewhere"
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_prepare_elsewhere, args=(drawn, str(elsewhere)))
+    process.start()
+    process.join(timeout=60)
+    assert process.exitcode == 0
+    assert artifacts.load(Storage(str(elsewhere)), here.id).files == here.files
+
+
+def _prepare_elsewhere(config: DataConfig, folder: str) -> None:
+    run(config, Storage(folder))
+
+
+# Of the 21 tasks four clean, ten are of dedup (one reads the evaluation's sides, three and two
+# compare, four write), two train a tokenizer, one measures both and four tensorize.
+@pytest.mark.parametrize("limit", [1, 3, 4, 5, 8, 9, 10, 12, 14, 15, 16, 17, 20])
 def test_an_interrupted_prepare_goes_on_where_it_stopped(
     config: DataConfig, storage: Storage, tmp_path: Path, limit: int
 ) -> None:
     whole = Counting()
     expected, _ = run(config, Storage(str(tmp_path / "whole")), whole)
-    assert len(whole.names) == 20
+    assert len(whole.names) == 21
     first, second = Counting(limit), Counting()
     with pytest.raises(KeyboardInterrupt):
         run(config, storage, first)

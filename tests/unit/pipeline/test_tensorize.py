@@ -12,6 +12,8 @@ import pytest
 from pairs import TRAIN
 from pipeline.clean import CLEAN_SCHEMA
 from pipeline.errors import ArtifactError
+from pipeline.ragged import Ragged
+from pipeline.subwords import SubwordSampler
 from pipeline.tensorize import TensorizeConfig, TokenArrays, tensorize_shard
 from pipeline.tokenizer import Tokenizer, TokenizerConfig, train_tokenizer
 
@@ -99,6 +101,124 @@ def test_a_pair_with_too_many_tokens_is_left_out_and_counted(
     assert counts["train_dropped_too_many_tokens"] == 20 - len(fits)
 
 
+def tensorize_with_samples(
+    folder: Path, tokenizers: Tokenizers, rows: list[int], config: TensorizeConfig
+) -> tuple[TokenArrays, list[TokenArrays], dict[str, int]]:
+    """The token arrays of these rows, those of each sample, and the counts."""
+    out = folder / "train-00000-of-00001.arrow"
+    samples = [folder / f"sample-{i}.arrow" for i in range(config.sampling_variants)]
+    source, target = (
+        SubwordSampler(x.vocabulary("unigram"), config.sampling_alpha) for x in tokenizers
+    )
+    counts = tensorize_shard(
+        write_clean(folder, rows), "train", *tokenizers, config, out, samples, (source, target)
+    )
+    return TokenArrays.open(out), [TokenArrays.open(path) for path in samples], counts
+
+
+def texts(arrays: TokenArrays, tokenizers: Tokenizers) -> list[list[str]]:
+    """Both sides of all pairs, decoded."""
+    sides = arrays.pairs(range(len(arrays)))
+    return [
+        tokenizer.decode([ids.tolist() for ids in side])
+        for tokenizer, side in zip(tokenizers, sides, strict=True)
+    ]
+
+
+def test_samples_hold_the_same_pairs_cut_otherwise(tmp_path: Path, tokenizers: Tokenizers) -> None:
+    config = TensorizeConfig(sampling_variants=3)
+    best, samples, counts = tensorize_with_samples(tmp_path, tokenizers, [3, 5, 8, 13], config)
+    for sample in samples:
+        assert sample.rows.tolist() == best.rows.tolist() == [3, 5, 8, 13]
+        assert texts(sample, tokenizers) == texts(best, tokenizers)
+        assert sample.path.read_bytes() != best.path.read_bytes()
+    assert len({sample.path.read_bytes() for sample in samples}) == 3
+    sampled = sum(int(sample.source_lengths.sum()) for sample in samples)
+    assert counts["train_sampled_source_tokens"] == sampled // 3 >= counts["train_source_tokens"]
+
+
+def test_a_drawn_sentence_over_the_limit_is_left_as_the_best_segmentation_has_it(
+    tmp_path: Path, tokenizers: Tokenizers
+) -> None:
+    whole, _ = tensorize(tmp_path, tokenizers, list(range(20)))
+    limit = int(np.median(whole.target_lengths))
+    config = TensorizeConfig(max_target_tokens=limit, sampling_variants=4, sampling_alpha=0.01)
+    best, samples, _ = tensorize_with_samples(tmp_path, tokenizers, list(range(20)), config)
+    ids = best.pairs(range(len(best)))[1]
+    as_best = [
+        [np.array_equal(*both) for both in zip(ids, s.pairs(range(len(s)))[1], strict=True)]
+        for s in samples
+    ]
+    for sample, same in zip(samples, as_best, strict=True):
+        assert sample.rows.tolist() == best.rows.tolist()
+        assert int(sample.target_lengths.max()) <= limit
+        # A sentence at the limit has no room to be cut into more.
+        at_limit = best.target_lengths == limit
+        assert np.array_equal(sample.target_lengths[at_limit], best.target_lengths[at_limit])
+        assert any(same)
+    assert not all(all(same) for same in as_best)
+    drawn_sources = [sample.source_lengths.tolist() for sample in samples]
+    assert best.source_lengths.tolist() not in drawn_sources
+
+
+def test_another_seed_or_other_rows_are_drawn_otherwise(
+    tmp_path: Path, tokenizers: Tokenizers
+) -> None:
+    shard = write_clean(tmp_path, list(range(20)))
+    samplers = (
+        SubwordSampler(tokenizers[0].vocabulary("unigram"), 0.1),
+        SubwordSampler(tokenizers[1].vocabulary("unigram"), 0.1),
+    )
+
+    def drawn(seed: int, first_row: int) -> list[list[int]]:
+        table = pq.read_table(shard)
+        rows = pa.array(range(first_row, first_row + 20))
+        moved, sample = tmp_path / "moved.parquet", tmp_path / "sample.arrow"
+        pq.write_table(table.set_column(0, "row", rows), moved)
+        config = TensorizeConfig(sampling_variants=1, sampling_seed=seed)
+        out = tmp_path / "best.arrow"
+        tensorize_shard(moved, "train", *tokenizers, config, out, [sample], samplers)
+        return [ids.tolist() for ids in TokenArrays.open(sample).pairs(range(20))[1]]
+
+    assert drawn(1, 0) == drawn(1, 0)
+    assert drawn(1, 0) != drawn(2, 0)
+    assert drawn(1, 0) != drawn(1, 20)
+
+
+def test_an_empty_shard_has_empty_samples(tmp_path: Path, tokenizers: Tokenizers) -> None:
+    config = TensorizeConfig(sampling_variants=2)
+    best, samples, _ = tensorize_with_samples(tmp_path, tokenizers, [], config)
+    assert [len(arrays) for arrays in (best, *samples)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", [pa.string(), pa.dictionary(pa.int32(), pa.string())])
+def test_the_corpus_that_a_pair_is_of_is_handed_on(
+    tmp_path: Path, tokenizers: Tokenizers, dtype: pa.DataType
+) -> None:
+    shard = write_clean(tmp_path, [0, 1, 2])
+    names = pa.array(["iitb", "phrasebook", "iitb"]).cast(dtype)
+    pq.write_table(pq.read_table(shard).append_column("source", names), shard)
+    config = TensorizeConfig(max_source_tokens=len(tokenizers[0].encode([TRAIN[0][0]])[0]))
+    out = tmp_path / "train.arrow"
+    tensorize_shard(shard, "train", *tokenizers, config, out)
+    table = pa.ipc.open_file(out).read_all()
+    rows = table.column("row").to_pylist()
+    assert 0 in rows
+    assert table.schema.field("source").type == pa.dictionary(pa.int8(), pa.string())
+    expected = [["iitb", "phrasebook", "iitb"][row] for row in rows]
+    assert table.column("source").to_pylist() == expected
+
+
+def test_columns_are_named_by_what_they_hold(tmp_path: Path, tokenizers: Tokenizers) -> None:
+    arrays, _ = tensorize(tmp_path, tokenizers, [0])
+    schema = pa.ipc.open_file(arrays.path).schema
+    assert {field.name: field.type for field in schema} == {
+        "row": pa.int64(),
+        "source_ids": pa.list_(pa.uint16()),
+        "target_ids": pa.list_(pa.uint16()),
+    }
+
+
 def test_an_empty_shard_is_token_arrays_without_pairs(
     tmp_path: Path, tokenizers: Tokenizers
 ) -> None:
@@ -126,8 +246,8 @@ class Large(Tokenizer):
     def __len__(self) -> int:
         return self.pieces
 
-    def encode(self, sentences: object) -> list[list[int]]:
-        return [[self.pieces - 1]]
+    def encode_ragged(self, sentences: object) -> Ragged:
+        return Ragged.of([[self.pieces - 1]])
 
 
 @pytest.mark.parametrize(

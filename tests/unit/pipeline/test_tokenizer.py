@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sentencepiece
 from pydantic import ValidationError
@@ -19,7 +22,8 @@ from pipeline.tokenizer import (
     UNK_ID,
     Tokenizer,
     TokenizerConfig,
-    _sample,
+    draw,
+    drawn_sentences,
     train_tokenizer,
 )
 
@@ -86,6 +90,7 @@ def test_hindi_survives_encoding_and_decoding(hindi: Tokenizer, sentence: str) -
         "98१२",
         "दुःख",
         "⁇",
+        "उसने <s> लिखा, फिर </s>",
     ],
 )
 def test_text_that_training_never_showed_survives(hindi: Tokenizer, text: str) -> None:
@@ -178,35 +183,71 @@ def test_a_model_with_other_special_ids_is_refused_naming_them(tmp_path: Path) -
         Tokenizer.load(tmp_path / "other.model")
 
 
-def test_a_sample_is_the_same_each_time_and_keeps_the_order() -> None:
-    numbers = [f"{i:03}" for i in range(200)]
-    sample = _sample(iter(numbers), 20, seed=1)
-    assert sample == _sample(iter(numbers), 20, seed=1)
-    assert sample == sorted(sample)
-    assert len(set(sample)) == 20
-    assert sample != _sample(iter(numbers), 20, seed=2)
+def test_a_draw_is_the_same_each_time_and_sorted() -> None:
+    drawn = draw(200, 20, seed=1).tolist()
+    assert drawn == draw(200, 20, seed=1).tolist()
+    assert drawn == sorted(set(drawn))
+    assert len(drawn) == 20
+    assert drawn != draw(200, 20, seed=2).tolist()
 
 
 @pytest.mark.parametrize("limit", [3, 4, 100])
 def test_a_limit_that_is_not_reached_takes_all(limit: int) -> None:
-    assert _sample(iter("abc"), limit, seed=1) == ["a", "b", "c"]
+    assert draw(3, limit, seed=1).tolist() == [0, 1, 2]
 
 
 def test_each_sentence_is_as_likely_as_any_other() -> None:
     # 2,000 draws of 3 from 6: each is drawn in half of them, ±1,000·0.1 is 4.5 standard deviations.
-    drawn = [_sample(iter("abcdef"), 3, seed=seed) for seed in range(2000)]
-    for letter in "abcdef":
-        assert sum(letter in sample for sample in drawn) == pytest.approx(1000, abs=100)
+    drawn = [draw(6, 3, seed=seed).tolist() for seed in range(2000)]
+    for number in range(6):
+        assert sum(number in sample for sample in drawn) == pytest.approx(1000, abs=100)
 
 
-def test_only_the_sample_is_trained_on(tmp_path: Path) -> None:
-    config = TokenizerConfig(vocab_size=295, max_sentences=5)
-    counts = train_tokenizer(HINDI, config, tmp_path / "hi.model", "hi")
-    assert counts == {"sentences": 5, "pieces": 295}
-    sampled = _sample(HINDI, 5, config.seed)
-    again = TokenizerConfig(vocab_size=295)
-    train_tokenizer(sampled, again, tmp_path / "again.model", "hi")
-    assert (tmp_path / "again.model").read_bytes() == (tmp_path / "hi.model").read_bytes()
+def test_a_draw_from_a_large_corpus_takes_memory_for_what_is_drawn_only() -> None:
+    tracemalloc.start()
+    drawn = draw(10**12, 1000, seed=1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(drawn) == 1000
+    assert peak < 1 << 20
+
+
+def write_shards(folder: Path, *lengths: int) -> list[Path]:
+    """Shards of so many rows; row 3 reads ``e3`` and ``h3``."""
+    paths, start = [], 0
+    for number, length in enumerate(lengths):
+        rows = range(start, start + length)
+        table = pa.table({"en": [f"e{i}" for i in rows], "hi": [f"h{i}" for i in rows]})
+        paths.append(folder / f"train-{number}.parquet")
+        pq.write_table(table, paths[-1])
+        start += length
+    return paths
+
+
+def test_sentences_are_drawn_by_their_rows_through_all_shards(tmp_path: Path) -> None:
+    shards = write_shards(tmp_path, 5, 0, 7, 8)
+    found = list(drawn_sentences(iter(shards), ["hi"], 20, limit=9, seed=3))
+    assert found == [f"h{row}" for row in draw(20, 9, seed=3)]
+
+
+def test_of_both_sides_the_limit_counts_sentences(tmp_path: Path) -> None:
+    shards = write_shards(tmp_path, 5, 7, 8)
+    found = list(drawn_sentences(iter(shards), ["en", "hi"], 20, limit=9, seed=3))
+    assert sorted(found) == sorted(f"{'eh'[n % 2]}{n // 2}" for n in draw(40, 9, seed=3))
+    assert {text[0] for text in found} == {"e", "h"}
+    everything = list(drawn_sentences(iter(shards), ["en", "hi"], 20, limit=40, seed=3))
+    assert everything[:12] == [f"{side}{row}" for side in "eh" for row in range(5)] + ["e5", "e6"]
+    assert len(set(everything)) == 40
+
+
+def test_text_is_encoded_into_one_array_as_it_is_into_lists(hindi: Tokenizer) -> None:
+    sentences = [*HINDI, "", "東"]
+    flat = hindi.encode_ragged(sentences)
+    assert flat.tolist() == hindi.encode(sentences)
+    # More than are encoded together.
+    assert hindi.encode_ragged(sentences * 300).tolist() == hindi.encode(sentences * 300)
+    assert hindi.encode_ragged([]).tolist() == []
+    assert hindi.encode_ragged([""]).tolist() == [[]]
 
 
 @pytest.mark.parametrize(
