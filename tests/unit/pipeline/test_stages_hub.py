@@ -347,7 +347,7 @@ def test_a_published_file_of_another_layout_is_converted_once_it_is_verified(
     pq.write_table(flat, tmp_path / "flat.parquet")
     for name in dataset.files:
         dataset.files[name] = (tmp_path / "flat.parquet").read_bytes()
-    with pytest.raises(CorpusError, match=r"a column en, or translation\.en, but has eng"):
+    with pytest.raises(CorpusError, match=r"one column en, or translation\.en, but has eng"):
         fetch_corpus(storage)
     made = fetch_corpus(storage, english="english", hindi="hindi")
     rows = corpus.read_rows(made.local(MADE), 0, 1).to_pylist()
