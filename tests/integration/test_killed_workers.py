@@ -36,8 +36,8 @@ FILES = ["before file 1", "before file 2", AT_THE_END]
 # Stage → the first task of each of its calls, and when it has to die.
 DEATHS = {
     "corpus": {
-        "train-00000-of-00001.parquet.0-1024": ONE_FILE,
-        "train-00000-of-00001.parquet": ONE_FILE,
+        "data--local-pairs--train-00000-of-00001.parquet.0-1024": ONE_FILE,
+        "data--local-pairs--train-00000-of-00001.parquet": ONE_FILE,
     },
     "clean": {"train-00000-of-00004": FILES},
     "dedup": {
@@ -145,5 +145,5 @@ def test_a_worker_killed_while_it_writes_inline_pairs_changes_no_byte(tmp_path: 
     runner = Killing(tmp_path / "deaths")
     here = prepare(config, Storage(str(tmp_path / "here")), lambda: run_here, Silent(), "corpus")
     made = prepare(config, Storage(str(tmp_path / "made")), lambda: runner, Silent(), "corpus")
-    assert runner.seen() == {"generate": FILES}
+    assert runner.seen() == {"generate-inline": FILES}
     assert_same(made["corpus"].artifact, here["corpus"].artifact)
