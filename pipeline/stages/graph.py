@@ -133,11 +133,15 @@ def prepare(
     done: dict[str, Artifact] = {}
     runner: Runner | None = None
     for name, spec in specs(config, storage).items():
-        artifact = artifacts.find(storage, spec)
-        skipped, seconds = artifact is not None, 0.0
+        artifact, seconds = artifacts.find(storage, spec), 0.0
+        if artifact is None and runner is None:
+            runner = get_runner()
+            # Another command may have made it while this one waited for its turn.
+            artifact = artifacts.find(storage, spec)
+        skipped = artifact is not None
         if artifact is None:
-            # Connecting to Ray takes seconds, which are not this stage's.
-            runner = runner or get_runner()
+            assert runner is not None
+            # Connecting to Ray took seconds, which are not this stage's.
             started = time.monotonic()
             reporter.stage_started(name, artifacts.explain(storage, spec))
             artifact = _RUN[name](StageRun(config, storage, spec, done, runner, reporter))
