@@ -3,7 +3,7 @@
 reads   ``dedup-<hash>/train-00000-of-00004.parquet`` and the two tokenizers
 writes  ``train-00000-of-00004.arrow``: ``row`` int64, ``source_ids`` and ``target_ids`` lists of
         uint16 (uint32 where a vocabulary needs it), without special ids; ``source``, the name of
-        the corpus that a pair is of, where the shard has it;
+        the source that a pair is of;
         ``train-00000-of-00004.sample-01.arrow`` and so on: the same pairs, cut otherwise
 holds   no id is out of its vocabulary; reading lengths touches no token; all files of a shard hold
         the same pairs in the same order
@@ -11,6 +11,7 @@ holds   no id is out of its vocabulary; reading lengths touches no token; all fi
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,8 +109,7 @@ def tensorize_shard(
     }
     if samples:
         assert samplers is not None, "samples are drawn by samplers"
-        # Rows are numbered through all shards, so each draws for itself and none like another.
-        seed = config.sampling_seed, *table.column("row").slice(0, 1).to_pylist()
+        seed = config.sampling_seed, *_place(pairs)
         drawn = [
             sampler.sample(ids, len(samples), np.random.default_rng((*seed, side)))
             for side, (sampler, ids) in enumerate(zip(samplers, best, strict=True))
@@ -122,6 +122,14 @@ def tensorize_shard(
         for name, n in zip(("source", "target"), sampled, strict=True):
             counts[f"sampled_{name}_tokens"] = n // len(samples)
     return {f"{split}_{key}": n for key, n in counts.items()}
+
+
+def _place(pairs: dict[str, pa.Array]) -> tuple[int, ...]:
+    """The source and row of the first pair, which no other shard's has: each draws for itself."""
+    if not len(pairs["row"]):
+        return ()
+    source = pairs["source"][0].as_py() if "source" in pairs else ""
+    return zlib.crc32(source.encode()), pairs["row"][0].as_py()
 
 
 def _columns_kept(pairs: pa.Table) -> dict[str, pa.Array]:

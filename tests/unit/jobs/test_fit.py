@@ -182,7 +182,8 @@ def test_drawn_segmentations_make_another_training(
 ) -> None:
     drawn = config.model_copy(update={"tensorize": TensorizeConfig(sampling_variants=2)})
     other = stages.specs(
-        DataConfig(drawn.corpus, drawn.clean, drawn.tokenizer, drawn.tensorize, drawn.dedup)
+        DataConfig(drawn.corpus, drawn.clean, drawn.tokenizer, drawn.tensorize, drawn.dedup),
+        storage,
     )
     ours = {name: result.artifact.spec for name, result in data.items()}
     assert train_spec(drawn, other).id != train_spec(config, ours).id
