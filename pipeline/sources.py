@@ -246,7 +246,8 @@ def _matching(storage: Storage, folder: str, patterns: Sequence[str]) -> Iterato
             path = f"{folder}/{name}" if folder else name
             if len(patterns) == 1:
                 yield path
-            else:
+            elif storage.size(path) is None:
+                # A file in a folder's place, such as a README, matches nothing.
                 yield from _matching(storage, path, patterns[1:])
 
 

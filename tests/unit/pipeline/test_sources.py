@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.corpus import identity
-from pipeline.errors import ConfigError, CorpusError
+from pipeline.errors import ArtifactError, ConfigError, CorpusError
 from pipeline.sources import SourceConfig, input_files, kind_of
 
 ENDINGS = r"\.parquet, \.tsv, \.jsonl, \.en, \.hi, also with \.gz"
@@ -121,7 +121,6 @@ def test_a_name_without_a_split_is_refused_naming_it(name: str) -> None:
         ("web/data/README", "web", "README"),
         ("web/train.tsv", "web/*.csv", "no file"),
         ("web/train.tsv", "none/*.tsv", "no file"),
-        ("web/train.tsv", "web/train.tsv/*.tsv", "no file"),
         ("web/train.csv", "web/train.csv", "train.csv"),
     ],
 )
@@ -131,6 +130,14 @@ def test_a_place_without_files_of_a_known_format_is_refused(
     make(made)
     with pytest.raises(CorpusError, match=f"must have files that end in {ENDINGS}, but has {seen}"):
         files(source)
+
+
+def test_a_file_in_the_place_of_a_globs_folder_is_named() -> None:
+    make("web/train.tsv")
+    with pytest.raises(
+        ArtifactError, match=r"web/train\.tsv/? must be a folder .* Not a directory"
+    ):
+        files("web/train.tsv/*.tsv")
 
 
 def test_an_empty_folder_is_refused(here: Path) -> None:
