@@ -192,7 +192,7 @@ class _Sorter:
     """Sorts batches of pairs into those that are kept, normalised, and those that are not."""
 
     def __init__(self, config: CleanConfig, source: str) -> None:
-        self.statistics = Statistics()
+        self.statistics = Statistics(source)
         self.rules: Counter[str] = Counter()
         self._source = source
         self._normalize = config.normalize

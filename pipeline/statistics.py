@@ -10,8 +10,9 @@ A histogram of words has a bin for each ``WORDS_A_BIN`` words, and a last one fo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +74,15 @@ class SideStatistics:
 
 @dataclass
 class Statistics:
-    """English and Hindi of all pairs that reached the filters, and of those that were kept."""
+    """English and Hindi of all pairs that reached the filters, and of those that were kept.
 
+    Attributes:
+        source: the name of the corpus that all the pairs are of; empty for those of several.
+        visited: English and Hindi of the pairs that reached the filters.
+        kept: of those that passed them.
+    """
+
+    source: str = ""
     visited: tuple[SideStatistics, SideStatistics] = field(
         default_factory=lambda: (SideStatistics(), SideStatistics())
     )
@@ -89,9 +97,15 @@ class Statistics:
             self.visited[index].add(side, everything)
             self.kept[index].add(side, keeps)
 
+    def merge(self, other: Statistics) -> None:
+        """Add the sums of other pairs."""
+        for mine, theirs in ((self.visited, other.visited), (self.kept, other.kept)):
+            for side, found in zip(mine, theirs, strict=True):
+                side.merge(found)
+
     def to_json(self) -> bytes:
         """One JSON document; the same statistics have the same bytes."""
-        data = {
+        sums = {
             which: [
                 {
                     "words": side.words.tolist(),
@@ -103,22 +117,41 @@ class Statistics:
             ]
             for which, sides in (("visited", self.visited), ("kept", self.kept))
         }
+        data = {"source": self.source, **sums}
         return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
     @classmethod
-    def sum_of(cls, documents: Iterable[bytes]) -> Statistics:
-        """The sums of what :meth:`to_json` wrote."""
+    def from_json(cls, document: bytes) -> Statistics:
+        """What :meth:`to_json` wrote."""
+        data = json.loads(document)
+        return cls(data["source"], _sides(data["visited"]), _sides(data["kept"]))
+
+    @classmethod
+    def sum_of(cls, parts: Iterable[Statistics]) -> Statistics:
+        """The sums of them all."""
         total = cls()
-        for document in documents:
-            data = json.loads(document)
-            for which, sums in (("visited", total.visited), ("kept", total.kept)):
-                for side, found in zip(sums, data[which], strict=True):
-                    side.merge(
-                        SideStatistics(
-                            np.array(found["words"], np.int64),
-                            np.array(found["letters"], np.int64),
-                            found["total_words"],
-                            found["total_characters"],
-                        )
-                    )
+        for part in parts:
+            total.merge(part)
         return total
+
+
+def by_source(documents: Iterable[bytes]) -> dict[str, Statistics]:
+    """Source → the sums of its shards' statistics, of which ``documents`` are the files."""
+    found: dict[str, Statistics] = {}
+    for document in documents:
+        part = Statistics.from_json(document)
+        found.setdefault(part.source, Statistics(part.source)).merge(part)
+    return found
+
+
+def _sides(data: Sequence[Mapping[str, Any]]) -> tuple[SideStatistics, SideStatistics]:
+    english, hindi = (
+        SideStatistics(
+            np.array(side["words"], np.int64),
+            np.array(side["letters"], np.int64),
+            side["total_words"],
+            side["total_characters"],
+        )
+        for side in data
+    )
+    return english, hindi

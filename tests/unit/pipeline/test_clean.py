@@ -44,7 +44,7 @@ class Cleaned:
         out, rejects = folder / "clean.parquet", folder / "rejects.parquet"
         statistics = folder / "statistics.json"
         self.counts = clean_rows(folder / "corpus.parquet", piece, config, out, rejects, statistics)
-        self.statistics = Statistics.sum_of([statistics.read_bytes()])
+        self.statistics = Statistics.from_json(statistics.read_bytes())
         self.bytes = out.read_bytes()
         self.table = pq.read_table(out)
         self.rejects = pq.read_table(rejects) if rejects.exists() else None

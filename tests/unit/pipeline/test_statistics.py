@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline.columns import pairs_of
-from pipeline.statistics import BINS, WORDS_A_BIN, Statistics
+from pipeline.statistics import BINS, WORDS_A_BIN, Statistics, by_source
 
 
-def statistics_of(pairs: list[tuple[str, str]], keeps: list[bool]) -> Statistics:
-    found = Statistics()
+def statistics_of(pairs: list[tuple[str, str]], keeps: list[bool], source: str = "") -> Statistics:
+    found = Statistics(source)
     english, hindi = zip(*pairs, strict=True) if pairs else ((), ())
     found.add(pairs_of(list(english), list(hindi)), np.array(keeps, np.bool_))
     return found
@@ -58,9 +58,35 @@ def test_a_sentence_is_in_the_bin_of_its_words_and_the_last_one_has_no_end(
 
 def test_statistics_of_shards_add_up_to_those_of_all_pairs() -> None:
     whole = statistics_of(PAIRS, KEEPS).to_json()
-    shards = [statistics_of([p], [k]).to_json() for p, k in zip(PAIRS, KEEPS, strict=True)]
+    shards = [statistics_of([p], [k]) for p, k in zip(PAIRS, KEEPS, strict=True)]
     assert Statistics.sum_of(shards).to_json() == whole
     assert Statistics.sum_of(reversed(shards)).to_json() == whole
+
+
+def test_shards_of_two_sources_add_up_source_by_source() -> None:
+    tea, gnome = ("He drank tea.", "उसने चाय पी।"), ("Quit GNOME", "GNOME से बाहर जाएँ")
+    shards = [
+        statistics_of([tea, gnome], [True, False], "books"),
+        statistics_of([gnome], [True], "desktop"),
+        statistics_of([tea], [True], "books"),
+    ]
+    found = by_source(shard.to_json() for shard in shards)
+    assert {source: sums.source for source, sums in found.items()} == {
+        "books": "books",
+        "desktop": "desktop",
+    }
+    english, hindi = found["books"].visited
+    assert (english.total_words, hindi.total_words) == (3 + 2 + 3, 3 + 4 + 3)
+    assert [side.words.sum() for side in found["books"].kept] == [2, 2]
+    # से बाहर जाएँ are ten letters of Devanagari, vowel signs among them.
+    assert found["desktop"].kept[1].letters.tolist() == [5, 10, 0]
+    total = Statistics.sum_of(found.values())
+    assert (total.source, int(total.visited[0].words.sum())) == ("", 4)
+
+
+def test_statistics_are_read_as_they_were_written() -> None:
+    written = statistics_of(PAIRS, KEEPS, "books").to_json()
+    assert Statistics.from_json(written).to_json() == written
 
 
 def test_no_pairs_add_nothing() -> None:
