@@ -6,14 +6,15 @@ import datetime
 import shlex
 from collections.abc import Sequence
 
+from jobs.build_data_page import data_lineage, data_report_of, stage_rows
 from jobs.config import dump_yaml
 from jobs.context import JobContext
 from jobs.evaluate import Evaluation, ScoredTest
 from jobs.fit import read_history
 from jobs.promote import Promotion
-from jobs.report import GateRow, ReportData, Sample, StageRow
+from jobs.report import GateRow, ReportData, Sample
 from jobs.scores import danda_note
-from jobs.train import Trained, sources_of
+from jobs.train import Trained
 from jobs.versions import git_revision, package_versions
 
 
@@ -37,10 +38,8 @@ def build_report(
         verdict=promotion.verdict.why,
         promoted=promotion.verdict.promoted,
         champion_before=before.number if before else None,
-        stages=[
-            StageRow(name, r.seconds, r.skipped, r.artifact.counts, r.artifact.id)
-            for name, r in trained.stages.items()
-        ],
+        stages=stage_rows(trained.stages),
+        data=data_report_of(job, trained.stages),
         history=read_history(trained.training),
         tests={name: dict(test.scores) for name, test in evaluation.tests.items()},
         champion_tests=(
@@ -52,11 +51,7 @@ def build_report(
         samples=[sample for test in evaluation.tests.values() for sample in samples_of(test)],
         config_yaml=dump_yaml(config),
         lineage={
-            **{
-                f"source {row.pop('name')}": ", ".join(row.values())
-                for row in sources_of(config.corpus, trained.stages["corpus"].artifact)
-            },
-            "licence": config.corpus.licences,
+            **data_lineage(job, trained.stages),
             "git revision": git_revision(),
             **{f"{name} artifact": r.artifact.id for name, r in trained.stages.items()},
             **{f"{name} version": number for name, number in package_versions().items()},

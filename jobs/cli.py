@@ -63,14 +63,14 @@ def prepare(config: ConfigArgument, overrides: Overrides = None, as_json: Json =
         from jobs.prepare import prepare as run_job
         from jobs.retrain import stages_json
 
-        results = run_job(job)
-        document = {"stages": stages_json(results)}
+        prepared = run_job(job, sys.argv)
+        document = {"stages": stages_json(prepared.stages), "report": prepared.report}
         if as_json:
             _print_json(document)
         else:
             rows = [
                 (s["name"], "stood" if s["skipped"] else f"{s['seconds']:.1f} s", s["path"])
-                for s in document["stages"]
+                for s in stages_json(prepared.stages)
             ]
             _print_table(("stage", "time", "artifact"), rows)
 

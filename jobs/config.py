@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +144,10 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(_explain(path, error)) from error
 
 
-def dump_yaml(config: Config) -> str:
-    """The resolved configuration as YAML, every default written out."""
-    return OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json")))
+def dump_yaml(config: Config, sections: Collection[str] | None = None) -> str:
+    """The resolved configuration, or these sections of it, as YAML, every default written out."""
+    values = config.model_dump(mode="json", include=None if sections is None else set(sections))
+    return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
 def _explain(path: str, error: ValidationError) -> str:

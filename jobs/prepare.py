@@ -1,17 +1,47 @@
-"""The data job: corpus, clean shards, tokenizers and token arrays."""
+"""The data job: corpus, clean shards, tokenizers and token arrays, and a page on all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from jobs.context import JobContext
 from pipeline import stages
 from pipeline.stages import StageResult
 
 
-def prepare(job: JobContext) -> Mapping[str, StageResult]:
-    """Bring the artifacts of all data stages into being; those that stand are left as they are."""
-    return stages.prepare(job.data, job.storage, job.runner, job.console)
+@dataclass(frozen=True)
+class Prepared:
+    """What a preparation came to.
+
+    Attributes:
+        stages: the data stages by name.
+        report: where the HTML page on them is.
+    """
+
+    stages: Mapping[str, StageResult]
+    report: str
+
+
+def prepare(job: JobContext, command: Sequence[str]) -> Prepared:
+    """Bring the artifacts of all data stages into being; those that stand are left as they are.
+
+    Args:
+        job: the job.
+        command: what the user typed, for the page.
+    """
+    results = stages.prepare(job.data, job.storage, job.runner, job.console)
+    path = f"reports/data-{results['tensorize'].artifact.id}.html"
+    if job.storage.size(path) is None:
+        # With nothing to do nobody waits for what only a page needs.
+        from jobs.build_data_page import build_data_page
+        from jobs.data_page import render_data_page
+
+        page = render_data_page(build_data_page(job, results, command))
+        job.storage.write_bytes(path, page.encode())
+    report = job.storage.uri_of(path)
+    job.console.say("report", report)
+    return Prepared(results, report)
 
 
 if __name__ == "__main__":

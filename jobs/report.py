@@ -11,13 +11,13 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from jobs.page import StageRow, template
 from jobs.scores import METRICS, Score
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jobs.data_report import DataReport
 
 MAX_SAMPLES = 3000
 """Translations that a page shows; many more, and a phone can't open it."""
@@ -34,25 +34,6 @@ _LESS_IS_BETTER = frozenset({"ter"})
 # Python's \w has no matras, so words are what lies between spaces and marks of punctuation.
 _MARKS = r"।॥.,!?;:…\"'“”‘’()\[\]{}|/–—"
 _PIECES = re.compile(rf"\s+|[{_MARKS}]|[^\s{_MARKS}]+")
-
-
-@dataclass(frozen=True)
-class StageRow:
-    """One stage of the data pipeline.
-
-    Attributes:
-        name: of the stage, e.g. ``clean``.
-        seconds: that it took; 0 if it was skipped.
-        skipped: its artifact stood already.
-        counts: what it counted, e.g. ``train_kept``.
-        artifact: the name of its output folder.
-    """
-
-    name: str
-    seconds: float
-    skipped: bool
-    counts: dict[str, int]
-    artifact: str
 
 
 @dataclass(frozen=True)
@@ -90,6 +71,7 @@ class ReportData:
         promoted: whether it is the champion now.
         champion_before: the version that was the champion, if any.
         stages: in the order in which they ran.
+        data: what the data stages made, if that is known.
         history: the training's events, as :func:`model.training.train` reports them.
         tests: the scores by test set and metric.
         champion_tests: those of the champion before, if any.
@@ -110,6 +92,7 @@ class ReportData:
     promoted: bool
     champion_before: str | None = None
     stages: list[StageRow] = field(default_factory=list)
+    data: DataReport | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     tests: dict[str, dict[str, Score]] = field(default_factory=dict)
     champion_tests: dict[str, dict[str, Score]] | None = None
@@ -123,31 +106,17 @@ class ReportData:
 def render(data: ReportData) -> str:
     """The page; it is complete in itself, and the same for the same data."""
     from jobs.curves import draw_curves
+    from jobs.data_page import section_of
 
-    return _template().render(
+    return template(_TEMPLATE).render(
         data=data,
         test_names=list(data.tests),
         score_rows=_score_rows(data),
         charts=draw_curves(data.history),
-        stages=[_stage_view(stage) for stage in data.stages],
+        section=section_of(data.data, data.stages),
         samples=[_sample_view(i, s) for i, s in enumerate(data.samples[:MAX_SAMPLES], start=1)],
         sample_tests=list(dict.fromkeys(s.test for s in data.samples[:MAX_SAMPLES])),
     )
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("jobs"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["duration"] = _duration
-    return environment.get_template(_TEMPLATE)
 
 
 @dataclass(frozen=True)
@@ -188,63 +157,6 @@ def _cell(data: ReportData, test: str, metric: str) -> _Cell | None:
     # Rounded as shown: what reads as ±0.00 is neither better nor worse.
     change = round(score.score - before.score, 2)
     return _Cell(score, change, better=(change < 0) == (metric in _LESS_IS_BETTER))
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One step of a funnel: a bar of ``share`` of the visited pairs, ``start`` from the left."""
-
-    label: str
-    kind: str
-    pairs: int
-    share: float
-    start: float
-
-
-@dataclass(frozen=True)
-class _Funnel:
-    split: str
-    steps: list[_Step]
-
-
-@dataclass(frozen=True)
-class _StageView:
-    stage: StageRow
-    funnels: list[_Funnel]
-    counts: list[tuple[str, int]]
-
-
-def _stage_view(stage: StageRow) -> _StageView:
-    splits = [
-        key.removesuffix("_visited")
-        for key in stage.counts
-        if key.endswith("_visited") and f"{key.removesuffix('_visited')}_kept" in stage.counts
-    ]
-    # What a funnel shows is not listed once more.
-    shown = {f"{split}_{end}" for split in splits for end in ("visited", "kept")}
-    dropped = tuple(f"{split}_dropped_" for split in splits)
-    rest = [
-        (key.replace("_", " "), count)
-        for key, count in stage.counts.items()
-        if key not in shown and not (dropped and key.startswith(dropped))
-    ]
-    return _StageView(stage, [_funnel(stage.counts, split) for split in splits], rest)
-
-
-def _funnel(counts: dict[str, int], split: str) -> _Funnel:
-    """Visited pairs, what each reason dropped of those left, most first, and the kept."""
-    visited, kept = counts[f"{split}_visited"], counts[f"{split}_kept"]
-    prefix = f"{split}_dropped_"
-    reasons = [(k.removeprefix(prefix), n) for k, n in counts.items() if k.startswith(prefix)]
-    total = max(1, visited)
-    steps = [_Step("visited", "visited", visited, visited / total, 0.0)]
-    left = visited
-    for reason, count in sorted(reasons, key=lambda pair: (-pair[1], pair[0])):
-        left -= count
-        label = reason.replace("_", " ")
-        steps.append(_Step(label, "dropped", count, count / total, left / total))
-    steps.append(_Step("kept", "kept", kept, kept / total, 0.0))
-    return _Funnel(split, steps)
 
 
 @dataclass(frozen=True)
@@ -307,15 +219,3 @@ def _append_plain(joined: list[tuple[str, bool]], text: str) -> None:
         joined[-1] = (joined[-1][0] + text, False)
     else:
         joined.append((text, False))
-
-
-def _duration(seconds: float) -> str:
-    """``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import Any, Self
 import pytest
 
 from command_line import ANUVAD, SEED, Finished, anuvad, environment, run
+from html_page import Page
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -225,6 +227,31 @@ def test_prepare_skips_every_stage(first: Finished, world: World) -> None:
         assert stage["skipped"]
         assert stage["seconds"] == 0
         assert (Path(stage["path"]) / "manifest.json").is_file()
+
+
+def test_prepare_writes_its_page_once_and_again_where_it_is_missing(
+    first: Finished, world: World
+) -> None:
+    report = Path(world.json("prepare")["report"])
+    assert re.fullmatch(r"data-tensorize-\w{12}\.html", report.name)
+    text = Page(report.read_text(encoding="utf-8")).words
+    assert "train raw 6 100% clean 6 100% without copies and leaks 6 100% tokenized 6" in text
+    written = report.stat().st_mtime_ns
+    done = world.run("prepare")
+    assert (done.code, done.foreign_lines()) == (0, [])
+    assert done.err.splitlines()[-1] == f"report     {report}"
+    assert report.stat().st_mtime_ns == written, "a page that stands is left as it is"
+    report.unlink()
+    again = world.run("prepare")
+    assert again.code == 0
+    assert "ray " not in again.err, "a page needs no Ray"
+    assert Page(report.read_text(encoding="utf-8")).words.startswith(text.partition("Created")[0])
+
+
+def test_the_report_of_the_version_has_the_data_too(first: Finished, world: World) -> None:
+    [report] = (world.storage / "reports").glob("seed-*.html")
+    words = Page(report.read_text(encoding="utf-8")).words
+    assert "Data From raw to kept train raw 6 100%" in words
 
 
 def test_evaluate_prints_every_metric_with_interval_and_signature(

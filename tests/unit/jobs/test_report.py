@@ -7,13 +7,14 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
+from html_page import Page
 from jobs.curves import draw_curves
-from jobs.report import MAX_SAMPLES, GateRow, ReportData, Sample, StageRow, _compare, render
+from jobs.page import StageRow
+from jobs.report import MAX_SAMPLES, GateRow, ReportData, Sample, _compare, render
 from jobs.scores import Score
 
 SIGNATURE = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:no|tok:intl|smooth:exp|version:2.6.0"
@@ -79,40 +80,6 @@ DATA = ReportData(
 )
 
 
-class Page(HTMLParser):
-    """The tags of a page, its text, and whether every tag is closed in its place."""
-
-    VOID = frozenset({"meta", "br", "wbr", "input"})
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self._open and "script" not in self._open:
-            self.text += " " + " ".join(data.split())
-
-    @property
-    def words(self) -> str:
-        return " ".join(self.text.split())
-
-
 def page(**changes: Any) -> Page:
     return Page(render(dataclasses.replace(DATA, **changes)))
 
@@ -124,7 +91,7 @@ def test_everything_that_is_given_is_shown() -> None:
         *(DATA.verdict, DATA.experiment_command, "0f1e2d3c", "The danda makes the difference."),
         *("18.50 17.25 – 19.75", "licence CC BY-NC 4.0", "train: seed: 2", "3 min 5 s"),
         *("paired bootstrap p = 0.004 p ≤ 0.05 ✓ holds", "2.0% ≤ 1.0% ✗ broken"),
-        *("corpus-1a2b was there already", "train normalized nukta 12,345"),
+        *("corpus-1a2b was there already", "train visited 1,000 train kept 750"),
         *("He drank tea. उसने चाय पी। उसने पानी पी ।", "Come in. अंदर आइए। empty 0%"),
     ):
         assert text in words
@@ -219,20 +186,6 @@ def test_only_so_many_translations_are_shown_and_a_sentence_says_so() -> None:
 def test_a_report_of_a_version_about_which_nothing_is_known_still_renders() -> None:
     bare = ReportData("m", "1", "challenger", "", "", "", "", False)
     assert "The training reported no figures." in Page(render(bare)).words
-
-
-def test_a_funnel_takes_away_the_commonest_reason_first() -> None:
-    html = render(DATA)
-    # Of 1000: 200 at the right end, 50 to the left of them, and 750 kept.
-    bars = re.findall(r"left:([\d.]+)%;width:([\d.]+)%", html)
-    assert bars == [
-        ("0.000", "100.000"),
-        ("80.000", "20.000"),
-        ("75.000", "5.000"),
-        ("0.000", "75.000"),
-    ]
-    words = Page(html).words
-    assert "− not devanagari 200 20.0% − too long 50 5.0% kept 750 75.0%" in words
 
 
 def test_words_that_the_reference_lacks_are_marked() -> None:
