@@ -21,10 +21,11 @@ import pyarrow.parquet as pq
 
 from jobs.config import resolved
 from jobs.context import JobContext
+from jobs.prepare import run_stages
 from jobs.registry import CHALLENGER, CHAMPION, Registry, Version
 from jobs.scores import Health, Score, danda_effect, output_health, score_all
 from model.config import DecodeConfig
-from pipeline import artifacts, stages
+from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
 from pipeline.corpus import files_of, read_rows, splits_of
 from pipeline.errors import ConfigError, RegistryError
@@ -318,9 +319,7 @@ def _record(
 
 def corpus_of(job: JobContext) -> Artifact:
     """The corpus artifact whose test splits are scored; made if it does not stand."""
-    return stages.prepare(job.data, job.storage, job.runner, job.console, until="corpus")[
-        "corpus"
-    ].artifact
+    return run_stages(job, until="corpus")["corpus"].artifact
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.context import JobContext
+from jobs.lock import hold
 from pipeline import stages
+from pipeline.runner import Runner
 from pipeline.stages import StageResult
 
 
@@ -23,6 +26,21 @@ class Prepared:
     report: str
 
 
+def run_stages(job: JobContext, until: str | None = None) -> dict[str, StageResult]:
+    """The data stages, up to ``until``; where one has to run, under the lock of the storage's data.
+
+    Raises:
+        BusyError: if another command makes artifacts in this storage.
+    """
+    with contextlib.ExitStack() as held:
+
+        def get_runner() -> Runner:
+            held.enter_context(hold(job.storage, "data"))
+            return job.runner()
+
+        return stages.prepare(job.data, job.storage, get_runner, job.console, until)
+
+
 def prepare(job: JobContext, command: Sequence[str]) -> Prepared:
     """Bring the artifacts of all data stages into being; those that stand are left as they are.
 
@@ -30,7 +48,7 @@ def prepare(job: JobContext, command: Sequence[str]) -> Prepared:
         job: the job.
         command: what the user typed, for the page.
     """
-    results = stages.prepare(job.data, job.storage, job.runner, job.console)
+    results = run_stages(job)
     path = f"reports/data-{results['tensorize'].artifact.id}.html"
     if job.storage.size(path) is None:
         # With nothing to do nobody waits for what only a page needs.

@@ -26,6 +26,7 @@ from jobs.evaluate import require_tests
 from jobs.events import Event
 from jobs.fit import WEIGHTS, fit, plan_training, read_summary, train_spec
 from jobs.lock import hold
+from jobs.prepare import run_stages
 from jobs.registry import CHALLENGER, TRAINING_TAG, Version
 from jobs.versions import git_revision, package_versions
 from pipeline import artifacts, stages
@@ -112,7 +113,7 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     uri = job.tracking_uri
     if standing is None and config.compute.use_gpu:
         require_gpus(config.compute.num_workers)
-    data = stages.prepare(job.data, job.storage, job.runner, job.console)
+    data = run_stages(job)
     require_tests(data["corpus"].artifact, config.evaluation.tests)
     registered = _registered(job, spec.id) if standing else None
     if standing and registered:

@@ -27,6 +27,7 @@ ARTIFACTS = "artifacts"
 MANIFEST = "manifest.json"
 PARTS = "parts"
 FORMAT_VERSION = 1
+_SHOWN_DIFFERENCES = 4
 
 Counts = dict[str, int]
 
@@ -185,11 +186,13 @@ def total_counts(parts: Sequence[Part]) -> Counts:
     return total
 
 
-def with_source(counts: Mapping[str, int], split: str, source: str) -> dict[str, int]:
-    """Counts of one source's pairs, under the names of the split's and of the source's sums."""
-    return {
-        f"{prefix}{split}_{key}": n for prefix in ("", f"{source}/") for key, n in counts.items()
-    }
+def with_source(counts: Mapping[str, int], split: str, source: str | None) -> dict[str, int]:
+    """Counts of one source's pairs, under the names of the split's and of the source's sums.
+
+    Without a source, as a shard without pairs has none, under those of the split's only.
+    """
+    prefixes = ("",) if source is None else ("", f"{source}/")
+    return {f"{prefix}{split}_{key}": n for prefix in prefixes for key, n in counts.items()}
 
 
 def commit(
@@ -286,7 +289,9 @@ def explain(storage: Storage, spec: ArtifactSpec) -> str:
     nearest = min(
         (_differences(old, spec) for old in earlier), key=lambda lines: (len(lines), lines)
     )
-    return "; ".join(nearest)
+    more = len(nearest) - _SHOWN_DIFFERENCES
+    tail = [f"and {more} more"] if more > 0 else []
+    return "; ".join([*nearest[:_SHOWN_DIFFERENCES], *tail])
 
 
 def _differences(old: ArtifactSpec, new: ArtifactSpec) -> list[str]:

@@ -100,21 +100,6 @@ def to_corpus_layout(path: Path, uri: str, columns: tuple[str, str]) -> int:
         converted.unlink(missing_ok=True)
 
 
-def check_parquet(path: Path, name: str) -> int:
-    """The number of rows of a file of the corpus layout.
-
-    Raises:
-        CorpusError: if it is no parquet file, or of another layout.
-    """
-    with _open_parquet(path, name) as file:
-        if not file.schema_arrow.equals(SCHEMA):
-            raise CorpusError(
-                f"{name} must have the one column translation: struct<en: string, hi: string>, "
-                f"but has {_columns_in_words(file.schema_arrow)}"
-            )
-        return int(file.metadata.num_rows)
-
-
 def _open_parquet(path: Path, name: str) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, page_checksum_verification=True)

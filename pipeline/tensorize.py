@@ -63,7 +63,6 @@ class TensorizeConfig(Settings):
 
 def tensorize_shard(
     kept: Path,
-    split: str,
     source: Tokenizer,
     target: Tokenizer,
     config: TensorizeConfig,
@@ -75,7 +74,6 @@ def tensorize_shard(
 
     Args:
         kept: the shard.
-        split: what it is of.
         source: tokenizer of the English side.
         target: of the Hindi side.
         config: limits, and the seed of what is drawn.
@@ -85,9 +83,9 @@ def tensorize_shard(
         samplers: draw them, for source and target; wanted only if there are ``samples``.
 
     Returns:
-        ``<split>_pairs``, ``<split>_source_tokens``, ``<split>_target_tokens`` and
-        ``<split>_dropped_too_many_tokens``; where something was drawn the mean
-        ``<split>_sampled_source_tokens`` and ``<split>_sampled_target_tokens`` of the samples.
+        ``pairs``, ``source_tokens``, ``target_tokens`` and ``dropped_too_many_tokens``; where
+        something was drawn the mean ``sampled_source_tokens`` and ``sampled_target_tokens`` of the
+        samples.
     """
     table = pq.read_table(kept)
     sides = tuple(
@@ -121,7 +119,7 @@ def tensorize_shard(
             sampled = [n + len(side.values) for n, side in zip(sampled, cut, strict=True)]
         for name, n in zip(("source", "target"), sampled, strict=True):
             counts[f"sampled_{name}_tokens"] = n // len(samples)
-    return {f"{split}_{key}": n for key, n in counts.items()}
+    return counts
 
 
 def _place(pairs: dict[str, pa.Array]) -> tuple[int, ...]:

@@ -69,7 +69,7 @@ def write_token_arrays(
     }
     schema = pa.schema({"row": pa.int64(), "en": pa.string(), "hi": pa.string()})
     pq.write_table(pa.table(columns, schema), clean)
-    tensorize_shard(clean, "train", words, words, TensorizeConfig(), path)
+    tensorize_shard(clean, words, words, TensorizeConfig(), path)
     return path
 
 

@@ -11,12 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import artifacts, corpus, dedup, leakage
-from pipeline.artifacts import Artifact, ArtifactSpec, Counts, FileEntry, Part, with_source
+from pipeline.artifacts import Artifact, ArtifactSpec, FileEntry, Part, with_source
 from pipeline.dedup import DedupConfig
 from pipeline.errors import CorpusError
 from pipeline.normalize import NormalizeConfig
 from pipeline.runner import Task
-from pipeline.stages.stage import StageRun, clean_shards, reasons_in_words
+from pipeline.stages.stage import (
+    StageRun,
+    clean_shards,
+    parquet_rows,
+    reasons_in_words,
+    source_of_shard,
+)
 from pipeline.storage import Storage
 from pipeline.tokenizer import LANGUAGES
 
@@ -204,23 +210,18 @@ def _keep_rows(
     counts = {"visited": len(pairs), "kept": len(kept)}
     counts |= {f"dropped_{reason}": len(places) for reason, places in dropped.items()}
     assert counts["visited"] == counts["kept"] + sum(map(len, dropped.values()))
-    return Part(tuple(files), _by_source(counts, split, pairs))
+    source = source_of_shard(clean.local(f"{shard}.parquet"))
+    return Part(tuple(files), with_source(counts, split, source))
 
 
 def _pass_on(clean: Artifact, spec: ArtifactSpec, split: str, shard: str) -> Part:
     name = f"{shard}.parquet"
     with clean.storage.writing(f"{spec.path}/{name}") as out:
         shutil.copyfile(clean.local(name), out)
-    pairs = pq.read_table(clean.local(name), columns=["source"])
+    rows = parquet_rows(clean.local(name))
+    counts = {"visited": rows, "kept": rows}
     entry = artifacts.entry_of(clean.storage, spec, name)
-    return Part((entry,), _by_source({"visited": len(pairs), "kept": len(pairs)}, split, pairs))
-
-
-def _by_source(counts: Counts, split: str, pairs: pa.Table) -> Counts:
-    """Counts of a shard, which is of one source; of an empty one nobody has to be told."""
-    if not len(pairs):
-        return {f"{split}_{key}": n for key, n in counts.items()}
-    return with_source(counts, split, pairs.column("source")[0].as_py())
+    return Part((entry,), with_source(counts, split, source_of_shard(clean.local(name))))
 
 
 def _with_drops(

@@ -101,6 +101,12 @@ def clean_shards(clean: Artifact, split: str) -> list[str]:
     return [n.removesuffix(".parquet") for n in names if not n.endswith(".rejects.parquet")]
 
 
+def source_of_shard(path: Path) -> str | None:
+    """The name of the source that a shard's pairs are of; None where it has no pair."""
+    source = pq.read_table(path, columns=["source"]).column("source")
+    return str(source[0].as_py()) if len(source) else None
+
+
 def reasons_in_words(counts: Counts, split: str) -> str:
     """What was dropped of a split, in words: ``3 empty, 17 identical``."""
     prefix = f"{split}_dropped_"

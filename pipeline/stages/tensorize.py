@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from pipeline import artifacts
-from pipeline.artifacts import Artifact, ArtifactSpec, Part
+from pipeline.artifacts import Artifact, ArtifactSpec, Counts, Part, with_source
 from pipeline.errors import CorpusError
 from pipeline.runner import Task
-from pipeline.stages.stage import StageRun, clean_shards
+from pipeline.stages.stage import StageRun, clean_shards, source_of_shard
 from pipeline.subwords import SubwordSampler
 from pipeline.tensorize import TensorizeConfig, tensorize_shard
 from pipeline.tokenizer import LANGUAGES, Tokenizer
@@ -34,6 +34,7 @@ def run_tensorize(run: StageRun) -> Artifact:
     ]
     parts = run.parts(tasks)
     counts = artifacts.total_counts(parts)
+    _check_counts(counts, kept)
     for split in run.config.splits:
         if not counts[f"{split}_pairs"]:
             limits = run.config.tensorize
@@ -45,6 +46,17 @@ def run_tensorize(run: StageRun) -> Artifact:
             )
     facts = {tokenizer_fact(x): tokenizer.entry(f"{x}.model").sha256 for x in LANGUAGES}
     return artifacts.commit(run.storage, run.spec, parts, facts)
+
+
+def _check_counts(counts: Counts, kept: Artifact) -> None:
+    """Nothing is lost: of each split and source a kept pair has ids, or too many of them."""
+    for key, rows in kept.counts.items():
+        prefix, _, what = key.rpartition("_")
+        if what == "kept":
+            pairs, dropped = (
+                counts.get(f"{prefix}_{key}", 0) for key in ("pairs", "dropped_too_many_tokens")
+            )
+            assert rows == pairs + dropped, f"{prefix}: {rows} rows, {pairs=}, {dropped=}"
 
 
 def tokenizer_fact(language: str) -> str:
@@ -91,7 +103,6 @@ def _tensorize(
         ]
         counts = tensorize_shard(
             kept.local(f"{shard}.parquet"),
-            split,
             source,
             target,
             config,
@@ -100,4 +111,6 @@ def _tensorize(
             samplers,
         )
     entries = tuple(artifacts.entry_of(kept.storage, spec, name) for name in names)
-    return Part(entries, counts)
+    return Part(
+        entries, with_source(counts, split, source_of_shard(kept.local(f"{shard}.parquet")))
+    )

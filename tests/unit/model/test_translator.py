@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = {"row": list(range(6)), "en": list(SIX), "hi": list(SIX.values())}
     pq.write_table(pa.table(rows), tmp / "clean.parquet")
     arrays = tmp / "train.arrow"
-    tensorize_shard(tmp / "clean.parquet", "train", source, target, TensorizeConfig(), arrays)
+    tensorize_shard(tmp / "clean.parquet", source, target, TensorizeConfig(), arrays)
     torch.manual_seed(1)
     model = Seq2Seq(
         ModelConfig(embedding_size=24, hidden_size=48, dropout=0.0), len(source), len(target)

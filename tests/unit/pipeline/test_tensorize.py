@@ -47,7 +47,7 @@ def tensorize(
 ) -> tuple[TokenArrays, dict[str, int]]:
     """The token arrays of these rows, and the counts."""
     out = folder / "train-00000-of-00001.arrow"
-    counts = tensorize_shard(write_clean(folder, rows), "train", *tokenizers, config, out)
+    counts = tensorize_shard(write_clean(folder, rows), *tokenizers, config, out)
     return TokenArrays.open(out), counts
 
 
@@ -78,10 +78,10 @@ def test_lengths_are_those_of_the_ids(tmp_path: Path, tokenizers: Tokenizers) ->
     assert arrays.source_lengths.tolist() == [len(s) for s in sources]
     assert arrays.target_lengths.tolist() == [len(t) for t in targets]
     assert counts == {
-        "train_pairs": 20,
-        "train_source_tokens": int(arrays.source_lengths.sum()),
-        "train_target_tokens": int(arrays.target_lengths.sum()),
-        "train_dropped_too_many_tokens": 0,
+        "pairs": 20,
+        "source_tokens": int(arrays.source_lengths.sum()),
+        "target_tokens": int(arrays.target_lengths.sum()),
+        "dropped_too_many_tokens": 0,
     }
 
 
@@ -97,8 +97,8 @@ def test_a_pair_with_too_many_tokens_is_left_out_and_counted(
     config = TensorizeConfig(**{f"max_{side}_tokens": limit})
     arrays, counts = tensorize(tmp_path, tokenizers, list(range(20)), config)
     assert arrays.rows.tolist() == fits
-    assert counts["train_pairs"] == len(fits)
-    assert counts["train_dropped_too_many_tokens"] == 20 - len(fits)
+    assert counts["pairs"] == len(fits)
+    assert counts["dropped_too_many_tokens"] == 20 - len(fits)
 
 
 def tensorize_with_samples(
@@ -111,7 +111,7 @@ def tensorize_with_samples(
         SubwordSampler(x.vocabulary("unigram"), config.sampling_alpha) for x in tokenizers
     )
     counts = tensorize_shard(
-        write_clean(folder, rows), "train", *tokenizers, config, out, samples, (source, target)
+        write_clean(folder, rows), *tokenizers, config, out, samples, (source, target)
     )
     return TokenArrays.open(out), [TokenArrays.open(path) for path in samples], counts
 
@@ -134,7 +134,7 @@ def test_samples_hold_the_same_pairs_cut_otherwise(tmp_path: Path, tokenizers: T
         assert sample.path.read_bytes() != best.path.read_bytes()
     assert len({sample.path.read_bytes() for sample in samples}) == 3
     sampled = sum(int(sample.source_lengths.sum()) for sample in samples)
-    assert counts["train_sampled_source_tokens"] == sampled // 3 >= counts["train_source_tokens"]
+    assert counts["sampled_source_tokens"] == sampled // 3 >= counts["source_tokens"]
 
 
 def test_a_drawn_sentence_over_the_limit_is_left_as_the_best_segmentation_has_it(
@@ -177,7 +177,7 @@ def test_another_seed_or_other_rows_are_drawn_otherwise(
         pq.write_table(table.set_column(1, "row", rows), moved)
         config = TensorizeConfig(sampling_variants=1, sampling_seed=seed)
         out = tmp_path / "best.arrow"
-        tensorize_shard(moved, "train", *tokenizers, config, out, [sample], samplers)
+        tensorize_shard(moved, *tokenizers, config, out, [sample], samplers)
         return [ids.tolist() for ids in TokenArrays.open(sample).pairs(range(20))[1]]
 
     assert drawn(1, 0) == drawn(1, 0)
@@ -200,7 +200,7 @@ def test_the_corpus_that_a_pair_is_of_is_handed_on(
     pq.write_table(pq.read_table(shard).set_column(0, "source", names), shard)
     config = TensorizeConfig(max_source_tokens=len(tokenizers[0].encode([TRAIN[0][0]])[0]))
     out = tmp_path / "train.arrow"
-    tensorize_shard(shard, "train", *tokenizers, config, out)
+    tensorize_shard(shard, *tokenizers, config, out)
     table = pa.ipc.open_file(out).read_all()
     rows = table.column("row").to_pylist()
     assert 0 in rows
@@ -235,7 +235,7 @@ def test_a_shard_of_which_nothing_fits_is_token_arrays_without_pairs(
 ) -> None:
     arrays, counts = tensorize(tmp_path, tokenizers, [0, 1], TensorizeConfig(max_source_tokens=1))
     assert len(arrays) == 0
-    assert counts["train_dropped_too_many_tokens"] == 2
+    assert counts["dropped_too_many_tokens"] == 2
 
 
 class Large(Tokenizer):
