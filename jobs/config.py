@@ -129,11 +129,17 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
         if not equals or not key:
             raise ConfigError(f"an override must look like train.seed=2, but one is {override!r}")
     try:
-        merged = OmegaConf.merge(loaded, OmegaConf.from_dotlist(list(overrides)))
-        data = OmegaConf.to_container(merged, resolve=True)
+        for override in overrides:
+            key, _, value = override.partition("=")
+            # The parser of dotted lists reads the value; `update` also finds places in lists.
+            parsed = OmegaConf.from_dotlist([f"value={value}"]).value
+            OmegaConf.update(loaded, key, parsed, merge=True)
+        data = OmegaConf.to_container(loaded, resolve=True)
     except Exception as error:
         is_yaml = type(error).__module__.split(".")[0] == "yaml"
-        if not is_yaml and not isinstance(error, OmegaConfBaseException | ValueError):
+        if not is_yaml and not isinstance(
+            error, OmegaConfBaseException | ValueError | IndexError | TypeError
+        ):
             raise
         raise ConfigError(
             f"the overrides {' '.join(overrides)} must fit {path}, but: {_one_line(error)}"

@@ -52,6 +52,16 @@ def test_a_small_file_is_completed_with_defaults(small: Path) -> None:
     assert config.evaluation.tests == ("test",)
 
 
+def test_an_override_reaches_into_a_list_by_place(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    sources = "sources: [{name: a, source: phrasebook}, {name: b, source: phrasebook}]"
+    path.write_text(f"corpus: {{{sources}}}\nregistry: {{name: two}}\n")
+    config = load_config(str(path), ["corpus.sources.1.max_pairs=50"])
+    assert config.corpus.caps == {"b": 50}
+    for key in ("corpus.sources.7.max_pairs", "corpus.sources.x"):
+        assert refusal(path, f"{key}=1").startswith(f"the overrides {key}=1 must fit {path}, but: ")
+
+
 def test_dotted_overrides_win_over_the_file_and_over_each_other_in_order(small: Path) -> None:
     config = load_config(
         str(small),
