@@ -53,6 +53,7 @@ def specs(config: DataConfig, storage: Storage) -> dict[str, ArtifactSpec]:
                 "pipeline.filters",
                 "pipeline.language",
                 "pipeline.normalize",
+                "pipeline.stages.clean",
                 "pipeline.statistics",
             ),
             {"corpus": made[0].id},
@@ -63,7 +64,12 @@ def specs(config: DataConfig, storage: Storage) -> dict[str, ArtifactSpec]:
             "dedup",
             config.dedup.model_dump(mode="json", exclude={"partition_rows"})
             | {"splits": list(config.splits)},
-            code_fingerprint("pipeline.dedup", "pipeline.leakage", "pipeline.normalize"),
+            code_fingerprint(
+                "pipeline.dedup",
+                "pipeline.leakage",
+                "pipeline.normalize",
+                "pipeline.stages.dedup",
+            ),
             {"corpus": made[0].id, "clean": made[1].id},
         )
     )
@@ -71,7 +77,12 @@ def specs(config: DataConfig, storage: Storage) -> dict[str, ArtifactSpec]:
         ArtifactSpec(
             "tokenizer",
             config.tokenizer.model_dump(mode="json"),
-            code_fingerprint("pipeline.ragged", "pipeline.tokenizer", "pipeline.tokenizer_report"),
+            code_fingerprint(
+                "pipeline.ragged",
+                "pipeline.stages.tokenizer",
+                "pipeline.tokenizer",
+                "pipeline.tokenizer_report",
+            ),
             {"dedup": made[2].id},
         )
     )
@@ -79,7 +90,13 @@ def specs(config: DataConfig, storage: Storage) -> dict[str, ArtifactSpec]:
         ArtifactSpec(
             "tensorize",
             config.tensorize.model_dump(mode="json"),
-            code_fingerprint("pipeline.ragged", "pipeline.subwords", "pipeline.tensorize"),
+            code_fingerprint(
+                "pipeline.ragged",
+                "pipeline.stages.tensorize",
+                "pipeline.subwords",
+                "pipeline.tensorize",
+                "pipeline.tokenizer",
+            ),
             {"dedup": made[2].id, "tokenizer": made[3].id},
         )
     )
