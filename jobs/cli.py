@@ -197,7 +197,7 @@ def retrain(config: ConfigArgument, overrides: Overrides = None, as_json: Json =
 def plan(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
     """Show every stage, whether it would run, and why."""
     with _job(config, overrides) as job:
-        from jobs.train import plan as make_plan
+        from jobs.plan import plan as make_plan
 
         stages = make_plan(job)
         if as_json:

@@ -140,10 +140,10 @@ def require_tests(corpus: Artifact, tests: Sequence[str]) -> None:
         )
 
 
-def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: str) -> ScoredTest:
-    config, storage = job.config, job.storage
-    files = files_of(corpus, test)
-    spec = ArtifactSpec(
+def evaluation_spec(job: JobContext, version: Version, corpus: str, test: str) -> ArtifactSpec:
+    """What the scores of a version on a test set of the corpus artifact ``corpus`` are made of."""
+    config = job.config
+    return ArtifactSpec(
         "evaluate",
         {
             "test": test,
@@ -151,8 +151,14 @@ def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: st
             "bootstrap_samples": config.evaluation.bootstrap_samples,
         },
         code_fingerprint(*_CODE),
-        {"corpus": corpus.id, "model": version.content},
+        {"corpus": corpus, "model": version.content},
     )
+
+
+def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: str) -> ScoredTest:
+    storage = job.storage
+    files = files_of(corpus, test)
+    spec = evaluation_spec(job, version, corpus.id, test)
     artifact = artifacts.find(storage, spec)
     skipped = artifact is not None
     started = time.monotonic()

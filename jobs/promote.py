@@ -16,6 +16,7 @@ from jobs.config import GateConfig
 from jobs.context import JobContext
 from jobs.evaluate import ScoredTest, evaluate
 from jobs.registry import CHAMPION, Version
+from jobs.rollback import ROLLED_BACK_TAG
 from jobs.scores import Health, PairedResult, Score, paired_bootstrap
 from pipeline.artifacts import Artifact
 
@@ -176,7 +177,7 @@ def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion
     registry, policy, tests = job.registry, job.config.gate, job.config.evaluation.tests
     champion = registry.by_alias(challenger.name, CHAMPION)
     ours = evaluate(job, challenger, corpus, tests).tests[policy.test]
-    basis = basis_of(policy, ours)
+    basis = basis_of(policy, ours.artifact.id)
     if champion is not None and champion.number == challenger.number:
         verdict = _of_champion(decide(Measured(ours.scores, ours.health), None, None, policy))
         if VERDICT_TAG not in champion.tags:
@@ -210,9 +211,24 @@ def _of_champion(judged: Verdict) -> Verdict:
     return Verdict(True, f"is the champion already, {how}", judged.rules)
 
 
-def basis_of(policy: GateConfig, measured: ScoredTest) -> str:
-    """What a verdict rests on: the rules, and the scores that were judged by them."""
-    return json.dumps({"gate": policy.model_dump(mode="json"), "scores": measured.artifact.id})
+def basis_of(policy: GateConfig, scores: str) -> str:
+    """What a verdict rests on: the rules, and the scores (an artifact id) judged by them."""
+    return json.dumps({"gate": policy.model_dump(mode="json"), "scores": scores})
+
+
+def verdict_of(version: Version) -> Verdict | None:
+    """The verdict that stands on a version, if one was given."""
+    standing = version.tags.get(VERDICT_TAG)
+    return None if standing is None else Verdict.from_json(standing)
+
+
+def is_decided(version: Version, basis: str) -> bool:
+    """Whether the verdict on a version is final: judged by these rules on these scores.
+
+    One that a person has rolled back keeps its verdict, whatever the rules are now.
+    """
+    is_final = version.tags.get(BASIS_TAG) == basis or ROLLED_BACK_TAG in version.tags
+    return VERDICT_TAG in version.tags and is_final
 
 
 def _compare(challenger: ScoredTest, champion: ScoredTest, samples: int) -> PairedResult:

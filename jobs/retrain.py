@@ -14,9 +14,8 @@ from typing import Any
 from jobs.context import JobContext
 from jobs.evaluate import Evaluation, evaluate
 from jobs.lock import hold
-from jobs.promote import BASIS_TAG, VERDICT_TAG, Promotion, Verdict, basis_of, promote
+from jobs.promote import Promotion, Verdict, basis_of, is_decided, promote, verdict_of
 from jobs.registry import CHAMPION, Version
-from jobs.rollback import ROLLED_BACK_TAG
 from jobs.train import Trained, lock_name, train_under_lock
 from pipeline.artifacts import Artifact
 from pipeline.errors import BusyError
@@ -102,13 +101,12 @@ def _decide_once(
     one that a person has rolled back, whatever the rules are now.
     """
     registry, version = job.registry, trained.version
-    tags = registry.resolve(version.uri).tags
-    standing = tags.get(VERDICT_TAG)
-    basis = basis_of(job.config.gate, evaluation.tests[job.config.gate.test])
-    is_final = tags.get(BASIS_TAG) == basis or ROLLED_BACK_TAG in tags
-    if standing is not None and is_final:
+    judged = registry.resolve(version.uri)
+    standing = verdict_of(judged)
+    basis = basis_of(job.config.gate, evaluation.tests[job.config.gate.test].artifact.id)
+    if standing is not None and is_decided(judged, basis):
         champion = registry.by_alias(version.name, CHAMPION)
-        verdict = _as_of_now(Verdict.from_json(standing), version, champion)
+        verdict = _as_of_now(standing, version, champion)
         return Promotion(verdict, champion, None, {}), False
     promotion = promote(job, version, corpus)
     how = "promoted" if promotion.verdict.promoted else "stays a challenger"

@@ -33,7 +33,7 @@ from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact
 from pipeline.corpus import CorpusConfig
 from pipeline.errors import AnuvadError
-from pipeline.stages import StagePlan, StageResult
+from pipeline.stages import StageResult
 from pipeline.tokenizer import LANGUAGES
 
 REGISTERED_TAG = "anuvad.registered"
@@ -68,13 +68,6 @@ class Trained:
             "training": self.training.id,
             **read_summary(self.training),
         }
-
-
-def plan(job: JobContext) -> list[StagePlan]:
-    """For each stage, the training included, whether it would run and why."""
-    data = stages.specs(job.data, job.storage)
-    training = plan_training(job.storage, train_spec(job.config, data))
-    return [*(stages.plan_of(job.storage, spec) for spec in data.values()), training]
 
 
 def run_id_of(config: Config, training_id: str) -> str:
@@ -115,7 +108,7 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
         require_gpus(config.compute.num_workers)
     data = run_stages(job)
     require_tests(data["corpus"].artifact, config.evaluation.tests)
-    registered = _registered(job, spec.id) if standing else None
+    registered = registered_version(job, spec.id) if standing else None
     if standing and registered:
         result = StageResult("train", standing, True, 0.0)
         job.console.stage_ended(result)
@@ -147,7 +140,7 @@ def _open_run(job: JobContext, run_id: str) -> Any:
     return TrackedRun(job.tracking_uri, experiment, run_id, run_id, job.storage)
 
 
-def _registered(job: JobContext, training_id: str) -> Version | None:
+def registered_version(job: JobContext, training_id: str) -> Version | None:
     """The version made of this training with the decoding settings of the configuration."""
     decode = job.config.decode.model_dump_json()
     for version in job.registry.versions(job.config.registry.name):

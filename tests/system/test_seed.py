@@ -212,11 +212,20 @@ def test_plan_finds_everything_done_and_says_what_a_change_would_run(
     first: Finished, world: World
 ) -> None:
     states = {s["name"]: s["state"] for s in world.json("plan")["stages"]}
-    assert list(states) == ["corpus", "clean", "dedup", "tokenizer", "tensorize", "train"]
+    data = ["corpus", "clean", "dedup", "tokenizer", "tensorize"]
+    assert list(states) == [*data, "train", "register", "evaluate test", "gate"]
     assert set(states.values()) == {"done"}
     changed = {s["name"]: s for s in world.json("plan", "tokenizer.vocab_size=30")["stages"]}
-    assert [changed[name]["state"] for name in states] == ["done"] * 3 + ["run"] * 3
+    assert [changed[name]["state"] for name in states] == ["done"] * 3 + ["run"] * 6
     assert changed["tokenizer"]["why"] == "vocab_size 29 → 30"
+    assert changed["gate"]["why"] == "reads a new version"
+    decoded = {s["name"]: s for s in world.json("plan", "decode.beam_size=2")["stages"]}
+    assert [name for name, s in decoded.items() if s["state"] == "run"] == [
+        *("register", "evaluate test", "gate")
+    ]
+    judged = {s["name"]: s for s in world.json("plan", "gate.max_empty_share=0.5")["stages"]}
+    assert [name for name, s in judged.items() if s["state"] == "run"] == ["gate"]
+    assert judged["gate"]["why"] == "its rules or the scores changed"
 
 
 def test_prepare_skips_every_stage(first: Finished, world: World) -> None:
@@ -489,7 +498,7 @@ def test_an_interrupted_training_goes_on_and_stays_one_run(
     assert last[-1] == "interrupted; the same command goes on where it stopped\n"
     assert all(line.startswith(("train      update", "interrupted;")) for line in last)
     assert [run["status"] for run in world.json("status")["runs"]] == ["KILLED"]
-    assert world.json("plan", *LONG)["stages"][-1] == {
+    assert world.json("plan", *LONG)["stages"][5] == {
         "name": "train",
         "state": "run",
         "why": "was interrupted",

@@ -169,7 +169,10 @@ def test_a_plan_of_a_fresh_storage_runs_every_stage_and_touches_nothing(tmp_path
     assert done.json() == {
         "stages": [
             {"name": name, "state": "run", "why": "never run"}
-            for name in ("corpus", "clean", "dedup", "tokenizer", "tensorize", "train")
+            for name in (
+                *("corpus", "clean", "dedup", "tokenizer", "tensorize", "train"),
+                *("register", "evaluate test", "gate"),
+            )
         ]
     }
     table = anuvad("plan", SEED, f"storage={storage}", cwd=tmp_path)
