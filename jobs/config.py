@@ -6,6 +6,7 @@ import difflib
 import typing
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -131,9 +132,8 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
     try:
         for override in overrides:
             key, _, value = override.partition("=")
-            # The parser of dotted lists reads the value; `update` also finds places in lists.
-            parsed = OmegaConf.from_dotlist([f"value={value}"]).value
-            OmegaConf.update(loaded, key, parsed, merge=True)
+            # `update` also finds places in lists.
+            OmegaConf.update(loaded, key, _parsed(key, value), merge=True)
         data = OmegaConf.to_container(loaded, resolve=True)
     except Exception as error:
         is_yaml = type(error).__module__.split(".")[0] == "yaml"
@@ -148,6 +148,20 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
         return Config.model_validate(data)
     except ValidationError as error:
         raise ConfigError(_explain(path, error)) from error
+
+
+def _parsed(key: str, value: str) -> Any:
+    """The value of an override: as it stands where the key takes text, else read as YAML.
+
+    In YAML ``*.tsv`` is an alias, and what follows `` #`` in a path is a comment.
+    """
+    *location, name = (part for part in key.split(".") if not part.isdecimal())
+    model = _model_at(location)
+    field = model.model_fields.get(name) if model else None
+    takes = set(typing.get_args(field.annotation) or [field.annotation]) if field else set()
+    if takes == {str} or (takes == {str, NoneType} and value not in ("", "~", "null")):
+        return value
+    return OmegaConf.from_dotlist([f"value={value}"]).value
 
 
 def dump_yaml(config: Config, sections: Collection[str] | None = None) -> str:
@@ -179,12 +193,21 @@ def _explain(path: str, error: ValidationError) -> str:
 
 
 def _known_keys(location: Sequence[str]) -> list[str]:
-    model: type[BaseModel] = Config
-    for part in location:
-        annotation = model.model_fields[part].annotation
-        candidates = [annotation, *typing.get_args(annotation)]
-        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    model = _model_at(location)
+    assert model is not None, f"an unknown key was found in {location}"
     return sorted(model.model_fields)
+
+
+def _model_at(location: Sequence[str]) -> type[BaseModel] | None:
+    """The model of a section of the configuration, or of the items of a list; None if none is."""
+    model: type[BaseModel] | None = Config
+    for part in location:
+        field = model.model_fields.get(part) if model else None
+        annotation = field.annotation if field else None
+        candidates = [annotation, *typing.get_args(annotation)]
+        models = (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+        model = next(models, None)
+    return model
 
 
 def _one_line(error: BaseException) -> str:

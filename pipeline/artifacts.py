@@ -279,7 +279,8 @@ def explain(storage: Storage, spec: ArtifactSpec) -> str:
         try:
             load(storage, spec.id)
         except ArtifactError as error:
-            return str(error)
+            # Without what to do about it: the stage runs, which mends it.
+            return str(error).partition("; delete its folder")[0]
         return "unchanged"
     if storage.exists(spec.path):
         return "was interrupted"

@@ -214,8 +214,10 @@ def _paths_of(where: str) -> tuple[Storage, list[str]]:
     parts = Path(path).parts
 
     def storage_of(*folders: str) -> Storage:
+        # A path of no parts is this folder, but no bucket.
+        place = Path(*folders) if folders or scheme in ("", "file") else ""
         try:
-            return Storage(f"{scheme}{separator}{Path(*folders)}{query}")
+            return Storage(f"{scheme}{separator}{place}{query}")
         except ConfigError as error:
             raise ConfigError(f"corpus.source: {error}") from error
 

@@ -159,6 +159,19 @@ class Storage:
         ):
             return bytes(stream.read())
 
+    @contextlib.contextmanager
+    def reading(self, path: str) -> Iterator[Any]:
+        """A file object of ``pyarrow`` on ``path`` where it lies: for little of a large object.
+
+        Raises:
+            ArtifactError: if there is no such file.
+        """
+        with (
+            self._named(path, "readable"),
+            self._filesystem.open_input_file(self._full(path)) as source,
+        ):
+            yield source
+
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write ``data`` to ``path``, whole or not at all."""
         with self.writing(path) as local:

@@ -16,7 +16,7 @@ def run_clean(run: StageRun) -> Artifact:
     source, config = run.done["corpus"], run.config
     tasks = []
     for split in config.splits:
-        rows = {name: parquet_rows(source.local(name)) for name in corpus.files_of(source, split)}
+        rows = {name: parquet_rows(source, name) for name in corpus.files_of(source, split)}
         # A cap is on what is learnt from; of validation all is wanted.
         caps = config.corpus.caps if split == config.corpus.train_split else {}
         tasks += [

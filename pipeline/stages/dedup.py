@@ -43,7 +43,7 @@ def run_dedup(run: StageRun) -> Artifact:
         before = len(compared)
         # What one pass writes the next one reads.
         compared += run.parts(tasks, before=before, after=total - before - len(tasks))
-    drops = [f.name for part in compared for f in part.files if f.name.endswith(_DROPS)]
+    drops = _drops_by_maker([f.name for part in compared for f in part.files])
     tasks = [
         Task(shard, _keep_rows, (clean, run.spec, train, shard, index, _drops_of(shard, drops)))
         for index, shard in enumerate(shards)
@@ -115,14 +115,25 @@ def _comparisons(run: StageRun, shards: Sequence[str]) -> list[list[Task]]:
     return passes
 
 
-def _drops_of(shard: str, names: Sequence[str]) -> dict[str, list[str]]:
+def _drops_by_maker(names: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+    """Shard → reason → its files of drops; under no name those of the ranges, with rows of all."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in names:
+        if name.endswith(_DROPS):
+            file = name.removeprefix(f"{COMPARED}/")
+            made_by, reason = file.removesuffix(_DROPS).split(".")
+            # No split has a hyphen in its name, so no shard begins so.
+            maker = "" if made_by.startswith("by-") else made_by
+            found.setdefault(maker, {}).setdefault(reason, []).append(file)
+    return found
+
+
+def _drops_of(shard: str, drops: Mapping[str, Mapping[str, list[str]]]) -> dict[str, list[str]]:
     """Reason → files that may list rows of this shard: its own, and those of a range of hashes."""
     found: dict[str, list[str]] = {}
-    for name in names:
-        made_by, reason = name.removeprefix(f"{COMPARED}/").removesuffix(_DROPS).split(".")
-        # No split has a hyphen in its name, so no shard begins so.
-        if made_by == shard or made_by.startswith("by-"):
-            found.setdefault(reason, []).append(name.removeprefix(f"{COMPARED}/"))
+    for maker in (shard, ""):
+        for reason, files in drops.get(maker, {}).items():
+            found.setdefault(reason, []).extend(files)
     return found
 
 
@@ -218,7 +229,7 @@ def _pass_on(clean: Artifact, spec: ArtifactSpec, split: str, shard: str) -> Par
     name = f"{shard}.parquet"
     with clean.storage.writing(f"{spec.path}/{name}") as out:
         shutil.copyfile(clean.local(name), out)
-    rows = parquet_rows(clean.local(name))
+    rows = parquet_rows(clean, name)
     counts = {"visited": rows, "kept": rows}
     entry = artifacts.entry_of(clean.storage, spec, name)
     return Part((entry,), with_source(counts, split, source_of_shard(clean.local(name))))

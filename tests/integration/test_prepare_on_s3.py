@@ -168,6 +168,24 @@ def test_on_another_machine_the_token_arrays_are_opened_from_copies(
         ]
 
 
+def test_the_command_itself_copies_no_corpus_when_its_tasks_run_on_other_machines(
+    config: DataConfig, s3: Storage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    prepare(config, s3, lambda: run_here, Silent(), until="corpus")
+    monkeypatch.setenv("ANUVAD_CACHE", str(tmp_path / "command"))
+
+    def run_elsewhere(tasks: Sequence[Task], on_done: Callable[[Task, Part], None]) -> None:
+        for task in tasks:
+            with monkeypatch.context() as patch:
+                patch.setenv("ANUVAD_CACHE", str(tmp_path / "elsewhere"))
+                part = task()
+            on_done(task, part)
+
+    run(config, s3, run_elsewhere)
+    assert list((tmp_path / "elsewhere").rglob("*.parquet"))
+    assert not list((tmp_path / "command").rglob("*.parquet"))
+
+
 def test_no_scratch_object_is_left(
     config: DataConfig, s3: Storage, on_disk: dict[str, StageResult]
 ) -> None:

@@ -56,9 +56,17 @@ def test_what_is_written_is_read_back_listed_and_deleted(s3: Storage) -> None:
 
 
 def test_a_missing_object_is_named(s3: Storage) -> None:
-    for read in (s3.read_bytes, s3.local):
+    for read in (s3.read_bytes, s3.local, lambda path: s3.reading(path).__enter__()):
         with pytest.raises(ArtifactError, match=f"no file at {s3.uri}/none"):
             read("none")
+
+
+def test_a_part_of_an_object_is_read_without_a_copy_of_it(s3: Storage, tmp_path: Path) -> None:
+    s3.write_bytes("large", b"0123456789")
+    with s3.reading("large") as file:
+        file.seek(7)
+        assert file.read(2) == b"78"
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_large_object_is_whole(s3: Storage) -> None:

@@ -76,6 +76,27 @@ def test_an_override_may_hold_an_equals_sign(small: Path) -> None:
     assert load_config(str(small), ["storage=s3://b?region=x"]).storage == "s3://b?region=x"
 
 
+@pytest.mark.parametrize("place", ["*.tsv", "/a b/वर्ग #1: x", "[1]/train.en", "2024", "{x}", "~/x"])
+def test_an_override_of_text_is_the_text_as_it_stands(small: Path, place: str) -> None:
+    config = load_config(str(small), [f"storage={place}", f"tracking.uri={place}"])
+    assert (config.storage, config.tracking.uri) == (place, place)
+
+
+def test_an_override_of_text_in_a_list_is_the_text_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "several.yaml"
+    path.write_text(
+        "corpus:\n  sources:\n    - {name: a, source: one}\nregistry:\n  name: x\n", "utf-8"
+    )
+    config = load_config(str(path), ["corpus.sources.0.source=web #2/*.tsv"])
+    assert config.corpus.sources[0].source == "web #2/*.tsv"
+
+
+@pytest.mark.parametrize("nothing", ["null", "~", ""])
+def test_an_override_of_text_that_may_be_missing_takes_it_away(small: Path, nothing: str) -> None:
+    uri = load_config(str(small), ["tracking.uri=x", f"tracking.uri={nothing}"]).tracking.uri
+    assert uri is None
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_a_saved_configuration_loads_as_the_same(path: Path, tmp_path: Path) -> None:
     config = load_config(str(path), ["train.seed=7", "storage=/somewhere"])

@@ -188,6 +188,12 @@ def test_a_uri_of_another_kind_is_refused_as_the_corpus_source(source: str) -> N
         files(source)
 
 
+@pytest.mark.parametrize("source", ["s3://", "s3://*", "s3://*/x.tsv"])
+def test_a_uri_without_a_bucket_is_refused_as_the_corpus_source(source: str) -> None:
+    with pytest.raises(ConfigError, match=r"^corpus\.source: .* must name a bucket"):
+        files(source)
+
+
 def test_a_glob_over_any_number_of_folders_is_refused() -> None:
     make("web/a/train.tsv")
     with pytest.raises(ConfigError, match=r"'web/\*\*/\*\.tsv' has \*\*; give each folder a \*"):
