@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from model.architectures import AnyModelConfig, section_class
 from model.config import DecodeConfig, ModelConfig, TrainConfig
 from pipeline.clean import CleanConfig
 from pipeline.corpus import CorpusConfig
@@ -83,7 +84,7 @@ class Config(Settings):
     dedup: DedupConfig = DedupConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     tensorize: TensorizeConfig = TensorizeConfig()
-    model: ModelConfig = ModelConfig()
+    model: AnyModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     compute: ComputeConfig = ComputeConfig()
     decode: DecodeConfig = DecodeConfig()
@@ -147,7 +148,7 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(_explain(path, error)) from error
+        raise ConfigError(_explain(path, error, data)) from error
 
 
 def dump_yaml(config: Config, sections: Collection[str] | None = None) -> str:
@@ -156,14 +157,14 @@ def dump_yaml(config: Config, sections: Collection[str] | None = None) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
-def _explain(path: str, error: ValidationError) -> str:
+def _explain(path: str, error: ValidationError, data: Any) -> str:
     first = error.errors(include_url=False)[0]
     location = [part for part in first["loc"] if isinstance(part, str)]
     key = ".".join(location)
     more = error.error_count() - 1
     tail = f" (and {more} more)" if more else ""
     if first["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1])
+        known = _known_keys(location[:-1], data)
         near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
         nearest = ".".join([*location[:-1], *near])
         hint = f"did you mean {nearest}?" if near else f"known here: {', '.join(known)}"
@@ -178,12 +179,14 @@ def _explain(path: str, error: ValidationError) -> str:
     return f"{path}: {key} is wrong: {message[0].lower()}{message[1:]}{what}{tail}"
 
 
-def _known_keys(location: Sequence[str]) -> list[str]:
+def _known_keys(location: Sequence[str], data: Any) -> list[str]:
     model: type[BaseModel] = Config
     for part in location:
         annotation = model.model_fields[part].annotation
         candidates = [annotation, *typing.get_args(annotation)]
         model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+        if model is ModelConfig:
+            model = section_class(data[part])
     return sorted(model.model_fields)
 
 
