@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from model.architectures import AnyModelConfig, section_class
 from model.config import DecodeConfig, ModelConfig, TrainConfig
 from pipeline.clean import CleanConfig
 from pipeline.corpus import CorpusConfig
@@ -84,7 +85,7 @@ class Config(Settings):
     dedup: DedupConfig = DedupConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     tensorize: TensorizeConfig = TensorizeConfig()
-    model: ModelConfig = ModelConfig()
+    model: AnyModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     compute: ComputeConfig = ComputeConfig()
     decode: DecodeConfig = DecodeConfig()
@@ -147,7 +148,7 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(_explain(path, error)) from error
+        raise ConfigError(_explain(path, error, data)) from error
 
 
 def _parsed(key: str, value: str) -> Any:
@@ -170,14 +171,14 @@ def dump_yaml(config: Config, sections: Collection[str] | None = None) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(values))
 
 
-def _explain(path: str, error: ValidationError) -> str:
+def _explain(path: str, error: ValidationError, data: Any) -> str:
     first = error.errors(include_url=False)[0]
     location = [part for part in first["loc"] if isinstance(part, str)]
     key = ".".join(location)
     more = error.error_count() - 1
     tail = f" (and {more} more)" if more else ""
     if first["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1])
+        known = _known_keys(location[:-1], data)
         near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
         nearest = ".".join([*location[:-1], *near])
         hint = f"did you mean {nearest}?" if near else f"known here: {', '.join(known)}"
@@ -192,9 +193,11 @@ def _explain(path: str, error: ValidationError) -> str:
     return f"{path}: {key} is wrong: {message[0].lower()}{message[1:]}{what}{tail}"
 
 
-def _known_keys(location: Sequence[str]) -> list[str]:
+def _known_keys(location: Sequence[str], data: Any) -> list[str]:
     model = _model_at(location)
     assert model is not None, f"an unknown key was found in {location}"
+    if model is ModelConfig:
+        model = section_class(data["model"])
     return sorted(model.model_fields)
 
 

@@ -20,7 +20,8 @@ from typing import Any
 
 from jobs.config import ComputeConfig, Config, resolved
 from jobs.events import Event, EventBoard, EventPump
-from model.config import ModelConfig, TrainConfig
+from model.architectures import AnyModelConfig
+from model.config import TrainConfig
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
 from pipeline.dedup import DedupConfig
@@ -47,16 +48,22 @@ _CODE = (
     "model.attention",
     "model.batch_plan",
     "model.batches",
+    "model.build",
     "model.dataset",
     "model.decoder",
     "model.dropout",
     "model.encoder",
     "model.loss",
     "model.precision",
+    "model.rows",
     "model.schedule",
     "model.search",
     "model.seq2seq",
     "model.training",
+    "model.transformer",
+    "model.transformer_attention",
+    "model.transformer_layers",
+    "model.translation_model",
     "model.validation",
 )
 
@@ -138,7 +145,7 @@ class TrainOrder:
 
     storage: Storage
     spec: ArtifactSpec
-    model: ModelConfig
+    model: AnyModelConfig
     train: TrainConfig
     compute: ComputeConfig
     splits: tuple[str, str]
@@ -268,9 +275,9 @@ def _train_here(order: TrainOrder, report: Callable[[Event], None]) -> None:
     import ray.train.torch
     import torch
 
+    from model.build import build_model
     from model.checkpoint import CheckpointFolder
     from model.dataset import TokenDataset
-    from model.seq2seq import Seq2Seq
     from model.training import TrainingJob, train
     from model.validation import DevSet
     from model.workers import Workers
@@ -292,7 +299,7 @@ def _train_here(order: TrainOrder, report: Callable[[Event], None]) -> None:
     torch.manual_seed(order.train.seed)
     job = TrainingJob(
         config=order.train,
-        model=Seq2Seq(order.model, len(source), len(target)).to(device),
+        model=build_model(order.model, len(source), len(target)).to(device),
         data=TokenDataset(
             [tensorize.local(name) for name in token_arrays(tensorize, train_split)],
             [

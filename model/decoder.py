@@ -15,6 +15,7 @@ from model.attention import GeneralAttention, Memory
 from model.config import ModelConfig
 from model.dropout import Dropout
 from model.encoder import EncoderOutput
+from model.rows import sentences_of
 from pipeline.tokenizer import PAD_ID
 
 
@@ -49,14 +50,8 @@ class DecoderState:
         )
 
     def _reorder_memory(self, memory: Memory, index_R: Tensor) -> Memory:
-        sentences = len(memory.mask_BS)
-        sentence_R = index_R // (self.hidden_LRH.shape[1] // sentences)
-        sentence_B, rows_B = torch.unique_consecutive(sentence_R, return_counts=True)
-        if not torch.all(rows_B == rows_B[0]):
-            sentence_B = sentence_R  # An uneven number of rows a sentence: each has its own copy.
-        if torch.equal(sentence_B, torch.arange(sentences, device=sentence_B.device)):
-            return memory
-        return memory.select(sentence_B)
+        sentence_B = sentences_of(index_R, self.hidden_LRH.shape[1], len(memory.mask_BS))
+        return memory if sentence_B is None else memory.select(sentence_B)
 
 
 class LstmDecoder(nn.Module):

@@ -6,8 +6,6 @@ V target vocabulary, N target tokens that are no padding, R rows of a search.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +15,7 @@ from model.decoder import DecoderState, LstmDecoder
 from model.dropout import Dropout
 from model.encoder import LstmEncoder
 from model.loss import label_smoothed_nll
+from model.translation_model import LossSums, TranslationModel
 from pipeline.tokenizer import PAD_ID
 
 # oneDNN builds a kernel for every new shape of a bf16 product, at 6 to 25 ms; in steps of this
@@ -24,21 +23,7 @@ from pipeline.tokenizer import PAD_ID
 OUTPUT_ROWS = 256
 
 
-class LossSums(NamedTuple):
-    """The loss of a batch as sums, so that batches and workers add up exactly.
-
-    Attributes:
-        loss_sum: label-smoothed, differentiable, over all real target tokens.
-        nll_sum: plain negative log-likelihood in nats, detached.
-        tokens: how many real target tokens there were.
-    """
-
-    loss_sum: Tensor
-    nll_sum: Tensor
-    tokens: int
-
-
-class Seq2Seq(nn.Module):
+class Seq2Seq(TranslationModel):
     """An LSTM encoder and decoder under one output layer, p(y_t | y_<t, x) = softmax(W h̃_t + b).
 
     (Luong et al. 2015, eq. 6; the bias is ours, it starts training at the unigram frequencies.)

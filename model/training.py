@@ -29,7 +29,7 @@ from model.config import TrainConfig
 from model.dataset import TokenDataset
 from model.precision import autocast, resolve_precision
 from model.schedule import learning_rate
-from model.seq2seq import Seq2Seq
+from model.translation_model import TranslationModel
 from model.validation import DevScores, DevSet
 from model.workers import Workers
 from pipeline.errors import TrainingError
@@ -85,7 +85,7 @@ class TrainingJob:
     """
 
     config: TrainConfig
-    model: Seq2Seq
+    model: TranslationModel
     data: TokenDataset
     dev: DevSet
     folder: CheckpointFolder

@@ -19,11 +19,13 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from model.architectures import AnyModelConfig
 from model.batches import pad_sources
-from model.config import DecodeConfig, ModelConfig, PrecisionChoice
+from model.build import build_model
+from model.config import DecodeConfig, PrecisionChoice
 from model.precision import autocast, resolve_precision
 from model.search import Hypothesis, beam, greedy
-from model.seq2seq import Seq2Seq
+from model.translation_model import TranslationModel
 from pipeline.errors import ArtifactError
 from pipeline.normalize import NormalizeConfig, normalize
 from pipeline.settings import Settings
@@ -40,7 +42,7 @@ class TranslatorConfig(Settings):
     """What a model folder says of itself in ``translator.json``."""
 
     format_version: int = FORMAT_VERSION
-    model: ModelConfig
+    model: AnyModelConfig
     normalize: NormalizeConfig
     decode: DecodeConfig
     max_source_tokens: int
@@ -76,7 +78,7 @@ class Translator:
     def __init__(
         self,
         config: TranslatorConfig,
-        model: Seq2Seq,
+        model: TranslationModel,
         source: Tokenizer,
         target: Tokenizer,
         device: torch.device | None = None,
@@ -104,7 +106,7 @@ class Translator:
             )
         config = TranslatorConfig.model_validate(settings)
         source, target = (Tokenizer.load(folder / f"{name}.model") for name in LANGUAGES)
-        model = Seq2Seq(config.model, len(source), len(target))
+        model = build_model(config.model, len(source), len(target))
         model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
         return cls(config, model, source, target, device)
 

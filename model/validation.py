@@ -15,7 +15,7 @@ from model.config import DecodeConfig
 from model.dataset import TokenDataset
 from model.precision import Precision, autocast
 from model.search import greedy
-from model.seq2seq import Seq2Seq
+from model.translation_model import TranslationModel
 from model.workers import Workers
 from pipeline.errors import TrainingError
 from pipeline.tokenizer import Tokenizer
@@ -81,7 +81,7 @@ class DevSet:
         pairs = np.unique(np.int64(np.arange(min(max_decoded, len(dataset))) * every))
         self._decoded = _micro_batches_of(pairs, dataset)
 
-    def score(self, model: Seq2Seq, workers: Workers, precision: Precision) -> DevScores:
+    def score(self, model: TranslationModel, workers: Workers, precision: Precision) -> DevScores:
         """Score ``model``; every worker takes its share and has the same answer."""
         model.eval()
         with torch.inference_mode(), autocast(precision, workers.device):
@@ -92,7 +92,7 @@ class DevSet:
         model.train()
         return DevScores(loss, *scores)
 
-    def _loss(self, model: Seq2Seq, workers: Workers) -> float:
+    def _loss(self, model: TranslationModel, workers: Workers) -> float:
         nll, tokens = 0.0, 0
         for micro_batch in self._micro_batches[workers.rank :: workers.world_size]:
             batch = self.dataset.batch(micro_batch).to(workers.device)
@@ -101,7 +101,7 @@ class DevSet:
         nll, total = workers.sum(nll, float(tokens))
         return nll / total
 
-    def _bleu_and_chrf(self, model: Seq2Seq, workers: Workers) -> tuple[float, float]:
+    def _bleu_and_chrf(self, model: TranslationModel, workers: Workers) -> tuple[float, float]:
         ours: list[tuple[int, str]] = []
         for pairs, micro_batch in self._decoded[workers.rank :: workers.world_size]:
             batch = self.dataset.batch(micro_batch).to(workers.device)

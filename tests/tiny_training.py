@@ -15,11 +15,13 @@ import pyarrow.parquet as pq
 import torch
 import torch.distributed as dist
 
+from model.architectures import section_class
+from model.build import build_model
 from model.checkpoint import CheckpointFolder
-from model.config import ModelConfig, TrainConfig
+from model.config import TrainConfig
 from model.dataset import TokenDataset
-from model.seq2seq import Seq2Seq
 from model.training import TrainingJob, train
+from model.translation_model import TranslationModel
 from model.validation import DevSet
 from model.workers import Workers
 from pipeline.ragged import Ragged
@@ -105,11 +107,18 @@ def with_samples(corpus: TinyCorpus, folder: Path, variants: int) -> TinyCorpus:
     return replace(corpus, samples=tuple(map(tuple, samples)))
 
 
-def tiny_model(**settings: Any) -> Seq2Seq:
+TRANSFORMER = {"architecture": "transformer"}
+
+
+def tiny_model(**settings: Any) -> TranslationModel:
     """A model whose weights are the same each time, with dropout on."""
     torch.manual_seed(3)
     sizes = {"embedding_size": 8, "hidden_size": 12, "dropout": 0.3}
-    return Seq2Seq(ModelConfig.model_validate(sizes | settings), VOCAB, VOCAB)
+    if settings.get("architecture") == "transformer":
+        sizes = {"model_size": 12, "heads": 2, "feedforward_size": 16, "dropout": 0.3}
+        sizes |= {"encoder_layers": 2, "decoder_layers": 2}
+    config = section_class(settings).model_validate(sizes | settings)
+    return build_model(config, VOCAB, VOCAB)
 
 
 def tiny_job(
@@ -118,7 +127,7 @@ def tiny_job(
     report: Callable[[dict[str, Any]], None] = lambda event: None,
     *,
     workers: Workers | None = None,
-    model: Seq2Seq | None = None,
+    model: TranslationModel | None = None,
     identity: dict[str, str] = IDENTITY,
     **settings: Any,
 ) -> TrainingJob:

@@ -10,6 +10,7 @@ import pytest
 
 from jobs.config import Config
 from jobs.fit import fit, refuse_other_tokenizers, refuse_unguarded, train_spec
+from model.architectures import TransformerConfig
 from pairs import TRAIN
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact, ArtifactSpec
@@ -187,6 +188,24 @@ def test_drawn_segmentations_make_another_training(
     )
     ours = {name: result.artifact.spec for name, result in data.items()}
     assert train_spec(drawn, other).id != train_spec(config, ours).id
+
+
+def test_another_architecture_is_another_training(
+    config: Config, data: dict[str, StageResult]
+) -> None:
+    specs = {name: result.artifact.spec for name, result in data.items()}
+    transformer = config.model_copy(update={"model": TransformerConfig()})
+    spec = train_spec(transformer, specs)
+    assert spec.id != train_spec(config, specs).id
+    assert spec.settings["model"] == {
+        "architecture": "transformer",
+        "model_size": 256,
+        "heads": 4,
+        "feedforward_size": 1024,
+        "encoder_layers": 3,
+        "decoder_layers": 3,
+        "dropout": 0.1,
+    }
 
 
 def test_training_is_made_of_the_pairs_that_dedup_kept(

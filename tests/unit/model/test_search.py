@@ -10,8 +10,9 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from model.architectures import section_class
 from model.batches import pad_sources
-from model.config import ModelConfig
+from model.build import build_model
 from model.search import (
     LEAVE_TOGETHER,
     DecodeConfig,
@@ -22,7 +23,7 @@ from model.search import (
     length_penalty,
     staying,
 )
-from model.seq2seq import Seq2Seq
+from model.translation_model import TranslationModel
 from pipeline.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
 A, B = 4, 5  # The two words of the tables.
@@ -72,11 +73,17 @@ def config(**changes: object) -> DecodeConfig:
     return DecodeConfig.model_validate({"beam_size": 2, "length_penalty": 0.0, **changes})
 
 
-def random_model(seed: int = 0, words: int = 2, **changes: object) -> Seq2Seq:
+NONE = {"attention": "none", "bidirectional": False}
+TRANSFORMER = {"architecture": "transformer", "model_size": 6, "heads": 3, "feedforward_size": 7}
+KINDS = [{}, NONE, TRANSFORMER]
+
+
+def random_model(seed: int = 0, words: int = 2, **changes: object) -> TranslationModel:
     """A tiny model whose weights are large enough to have opinions."""
     torch.manual_seed(seed)
-    settings = {"embedding_size": 5, "hidden_size": 6, "dropout": 0.0, **changes}
-    model = Seq2Seq(ModelConfig.model_validate(settings), 12, 4 + words)
+    sizes = {} if "architecture" in changes else {"embedding_size": 5, "hidden_size": 6}
+    settings = {"dropout": 0.0, **sizes, **changes}
+    model = build_model(section_class(settings).model_validate(settings), 12, 4 + words)
     with torch.no_grad():
         for weight in model.parameters():
             weight.normal_(std=1.0)
@@ -195,18 +202,19 @@ def test_rows_stay_in_their_order() -> None:
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_beam_of_one_is_greedy_search(seed: int, alpha: float) -> None:
-    model = random_model(seed, words=8)
+@pytest.mark.parametrize("kind", [{}, TRANSFORMER])
+def test_a_beam_of_one_is_greedy_search(kind: dict[str, object], seed: int, alpha: float) -> None:
+    model = random_model(seed, words=8, **kind)
     batch = pad_sources([[4 + (seed + i) % 8] * (1 + i % 5) for i in range(21)])
     settings = config(beam_size=1, length_penalty=alpha)
     assert [one for (one,) in beam(model, *batch, settings)] == greedy(model, *batch, settings)
 
 
 def everything(
-    model: Seq2Seq, source: list[int], limit: int, settings: DecodeConfig
+    model: TranslationModel, source: list[int], limit: int, settings: DecodeConfig
 ) -> list[Hypothesis]:
     """All sequences up to a length, best first: closed by EOS, or as long as may be."""
-    words = [UNK_ID, *range(4, model.output.out_features)]
+    words = [UNK_ID, *range(4, len(model.output.bias))]
     complete = [
         (*said, EOS_ID) for length in range(limit) for said in product(words, repeat=length)
     ] + list(product(words, repeat=limit))
@@ -223,7 +231,7 @@ def everything(
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 2.0])
-@pytest.mark.parametrize("kind", [{}, {"attention": "none", "bidirectional": False}])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_wide_beam_finds_what_trying_everything_finds(
     alpha: float, kind: dict[str, object]
 ) -> None:
@@ -255,7 +263,7 @@ def test_giving_up_early_returns_what_going_on_would(alpha: float) -> None:
         assert_same(mine, expected[:1])
 
 
-@pytest.mark.parametrize("kind", [{}, {"attention": "none", "bidirectional": False}])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_is_translated_as_its_sentences_one_by_one(kind: dict[str, object]) -> None:
     model = random_model(2, words=8, **kind)
     texts = [[4 + (3 * i + j) % 8 for j in range(1 + (5 * i) % 7)] for i in range(19)]

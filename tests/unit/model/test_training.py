@@ -22,14 +22,15 @@ from model.batches import collate
 from model.checkpoint import MANIFEST, MODEL, OPTIMIZER, STATE, CheckpointFolder
 from model.dataset import TokenDataset
 from model.schedule import learning_rate
-from model.seq2seq import Seq2Seq
 from model.training import TrainingJob, TrainingState, _seed_dropout, backward, plan_settings, train
+from model.translation_model import TranslationModel
 from model.validation import DevScores
 from model.workers import Workers
 from pipeline.errors import TrainingError
 from pipeline.storage import Storage
 from tiny_training import (
     IDENTITY,
+    TRANSFORMER,
     TinyCorpus,
     tiny_job,
     tiny_model,
@@ -66,7 +67,7 @@ class ScriptedDev:
     def __init__(self, scores: Sequence[DevScores]) -> None:
         self.scores = iter([*scores, *itertools.repeat(scores[-1], 100)])
 
-    def score(self, model: Seq2Seq, workers: Workers, precision: str) -> DevScores:
+    def score(self, model: TranslationModel, workers: Workers, precision: str) -> DevScores:
         return next(self.scores)
 
 
@@ -313,6 +314,28 @@ def test_killed_and_resumed_amid_samples_is_never_stopped(
     assert without_times(state.history) == without_times(expected.history)
 
 
+# Another architecture.
+
+
+def test_a_transformer_killed_and_resumed_is_never_stopped(
+    tiny_corpus: TinyCorpus, tmp_path: Path
+) -> None:
+    """Its dropout, as an LSTM's, is a function of the position."""
+    whole = tiny_job(tiny_corpus, Storage(str(tmp_path / "whole")), model=tiny_model(**TRANSFORMER))
+    expected = train(whole)
+    losses = [event["loss"] for event in expected.history if event["kind"] == "train"]
+    assert np.mean(losses[-4:]) < np.mean(losses[:4]) - 0.1
+    storage = Storage(str(tmp_path / "killed"))
+    killed = tiny_job(tiny_corpus, storage, killed_at(13), model=tiny_model(**TRANSFORMER))
+    with pytest.raises(KilledError):
+        train(killed)
+    resumed = tiny_job(tiny_corpus, storage, model=tiny_model(**TRANSFORMER))
+    torch.manual_seed(99)  # What the generator was at before is of no consequence.
+    state = train(resumed)
+    assert_equal_to_the_bit(resumed.model, whole.model)
+    assert without_times(state.history) == without_times(expected.history)
+
+
 # Several workers.
 
 
@@ -322,6 +345,8 @@ def test_killed_and_resumed_amid_samples_is_never_stopped(
     [
         (2, {}, {}),
         (4, {}, {}),
+        (2, {}, TRANSFORMER),
+        (4, {}, TRANSFORMER),
         # Rank 1 runs out of micro-batches in every update; no attention, two layers.
         (
             2,
@@ -355,14 +380,15 @@ def test_several_workers_train_what_one_would(
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("model", [{}, TRANSFORMER], ids=["lstm", "transformer"])
 def test_two_workers_killed_and_resumed_are_never_stopped(
-    tiny_corpus: TinyCorpus, tmp_path: Path
+    tiny_corpus: TinyCorpus, tmp_path: Path, model: dict[str, Any]
 ) -> None:
     undisturbed, resumed = tmp_path / "undisturbed", tmp_path / "resumed"
-    train_with_workers(2, tiny_corpus, undisturbed, {}, max_updates=20)
-    train_with_workers(2, tiny_corpus, resumed, {}, max_updates=20, checkpoint_every=3)
+    train_with_workers(2, tiny_corpus, undisturbed, model, max_updates=20)
+    train_with_workers(2, tiny_corpus, resumed, model, max_updates=20, checkpoint_every=3)
     CheckpointFolder(Storage(str(resumed)), "run", IDENTITY).prune({18})
-    train_with_workers(2, tiny_corpus, resumed, {}, max_updates=20)
+    train_with_workers(2, tiny_corpus, resumed, model, max_updates=20)
     ours, theirs = (
         CheckpointFolder(Storage(str(folder)), "run", IDENTITY).load(20)
         for folder in (resumed, undisturbed)
@@ -382,14 +408,18 @@ def reference_gradients(job: TrainingJob, update: Update) -> list[Tensor]:
     return list(torch.autograd.grad(sums.loss_sum / sums.tokens, list(job.model.parameters())))
 
 
-def exact_job(corpus: TinyCorpus, storage: Storage, **settings: Any) -> TrainingJob:
-    return tiny_job(corpus, storage, model=tiny_model(dropout=0.0).double(), **settings)
+def exact_job(
+    corpus: TinyCorpus, storage: Storage, model: dict[str, Any] | None = None
+) -> TrainingJob:
+    exact = tiny_model(dropout=0.0, **(model or {})).double()
+    return tiny_job(corpus, storage, model=exact)
 
 
+@pytest.mark.parametrize("model", [{}, TRANSFORMER], ids=["lstm", "transformer"])
 def test_micro_batches_add_up_to_the_gradient_of_the_whole_update(
-    tiny_corpus: TinyCorpus, storage: Storage
+    tiny_corpus: TinyCorpus, storage: Storage, model: dict[str, Any]
 ) -> None:
-    job = exact_job(tiny_corpus, storage)
+    job = exact_job(tiny_corpus, storage, model)
     update = updates_of(job)[0]
     assert len({len(m.row) for m in update.micro_batches}) > 1
     expected = reference_gradients(job, update)
@@ -671,7 +701,7 @@ def test_validation_time_does_not_count_into_tokens_per_second(
         return now[0]
 
     class SlowDev(ScriptedDev):
-        def score(self, model: Seq2Seq, workers: Workers, precision: str) -> DevScores:
+        def score(self, model: TranslationModel, workers: Workers, precision: str) -> DevScores:
             now[0] += 1000.0
             return super().score(model, workers, precision)
 
@@ -684,7 +714,9 @@ def test_validation_time_does_not_count_into_tokens_per_second(
     assert reports[-1]["seconds"] > 2000
 
 
-def test_bf16_trains_too(tiny_corpus: TinyCorpus, storage: Storage) -> None:
-    state = train(tiny_job(tiny_corpus, storage, precision="bf16", max_updates=8))
+@pytest.mark.parametrize("model", [{}, TRANSFORMER], ids=["lstm", "transformer"])
+def test_bf16_trains_too(tiny_corpus: TinyCorpus, storage: Storage, model: dict[str, Any]) -> None:
+    settings = {"precision": "bf16", "max_updates": 8}
+    state = train(tiny_job(tiny_corpus, storage, model=tiny_model(**model), **settings))
     assert state.skipped_updates == 0
     assert math.isfinite(state.history[-1]["loss"])

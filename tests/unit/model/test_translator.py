@@ -13,10 +13,11 @@ import pytest
 import safetensors.torch
 import torch
 
+from model.architectures import AnyModelConfig, TransformerConfig
+from model.build import build_model
 from model.checkpoint import CheckpointFolder
 from model.config import DecodeConfig, ModelConfig, TrainConfig
 from model.dataset import TokenDataset
-from model.seq2seq import Seq2Seq
 from model.training import TrainingJob, train
 from model.translator import (
     FORMAT_VERSION,
@@ -54,8 +55,16 @@ def texts(translations: Sequence[Translation]) -> list[str]:
     return [translation.text for translation in translations]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+MODELS: dict[str, AnyModelConfig] = {
+    "lstm": ModelConfig(embedding_size=24, hidden_size=48, dropout=0.0),
+    "transformer": TransformerConfig(
+        model_size=32, feedforward_size=64, encoder_layers=1, decoder_layers=2, dropout=0.0
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder whose model knows the six pairs, trained as the pipeline trains."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -69,9 +78,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arrays = tmp / "train.arrow"
     tensorize_shard(tmp / "clean.parquet", source, target, TensorizeConfig(), arrays)
     torch.manual_seed(1)
-    model = Seq2Seq(
-        ModelConfig(embedding_size=24, hidden_size=48, dropout=0.0), len(source), len(target)
-    )
+    model = build_model(MODELS[request.param], len(source), len(target))
     data = TokenDataset([arrays])
     settings = TrainConfig(
         batch_tokens=512,

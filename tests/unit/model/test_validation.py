@@ -14,7 +14,7 @@ from model.batches import collate
 from model.config import DecodeConfig
 from model.dataset import TokenDataset
 from model.search import greedy
-from model.seq2seq import Seq2Seq
+from model.translation_model import TranslationModel
 from model.validation import DevScores, DevSet, bleu_and_chrf
 from model.workers import Workers
 from pipeline.errors import TrainingError
@@ -27,7 +27,7 @@ def dev_set(corpus: TinyCorpus, max_decoded: int = 100) -> DevSet:
     return DevSet(TokenDataset(corpus.dev), corpus.references, TOKENIZER, max_decoded)
 
 
-def score(dev: DevSet, model: Seq2Seq | None = None) -> DevScores:
+def score(dev: DevSet, model: TranslationModel | None = None) -> DevScores:
     return dev.score(model or tiny_model(), Workers(), "fp32")
 
 
