@@ -23,11 +23,16 @@ class ModelConfig(Settings):
     """
 
     architecture: Literal["lstm"] = Field("lstm", description="The family of the model.")
-    attention: Literal["general", "none"] = Field(
+    attention: Literal["additive", "dot", "general", "multihead", "none"] = Field(
         "general",
         description="How the decoder sees the source: 'general' scores every source position by "
-        "h·W·s (Luong et al. 2015, §3.1); with 'none' the encoder's last hidden and cell state "
-        "are the only context (Sutskever et al. 2014).",
+        "h·W·s and 'dot' by h·s (Luong et al. 2015, §3.1), 'additive' by v·tanh(W h + U s) "
+        "(Bahdanau et al. 2015, §3.1), 'multihead' by several scaled products (Vaswani et al. "
+        "2017, §3.2.2); with 'none' the encoder's last hidden and cell state are the only context "
+        "(Sutskever et al. 2014).",
+    )
+    attention_heads: int = Field(
+        8, ge=1, description="Heads of attention 'multihead', which share hidden_size."
     )
     bidirectional: bool = Field(
         True, description="Whether a second encoder reads the source from its end to its start."
@@ -67,27 +72,51 @@ class ModelConfig(Settings):
 
     @model_validator(mode="after")
     def _check_that_the_parts_fit(self) -> Self:
-        if self.encoder_hidden_size is None and self.hidden_size % self.directions:
-            raise ValueError(
-                f"hidden_size must be even for the two directions of the encoder to share it, not "
-                f"{self.hidden_size}: change it, or set encoder_hidden_size"
-            )
-        if self.attention == "none":
-            if self.bidirectional:
-                raise ValueError(
-                    "attention 'none' hands the encoder's last state to the decoder and needs an "
-                    "encoder of one direction, not bidirectional: true; set bidirectional: false"
-                )
-            encoder = (self.encoder_layers, self.encoder_size)
-            decoder = (self.decoder_layers, self.hidden_size)
-            if encoder != decoder:
-                raise ValueError(
-                    f"attention 'none' hands the encoder's last state to the decoder and needs "
-                    f"both of one shape, not {encoder[0]} layers of {encoder[1]} and {decoder[0]} "
-                    f"of {decoder[1]}: make encoder_layers and decoder_layers equal, and leave out "
-                    f"encoder_hidden_size"
-                )
+        check_recurrent(self)
         return self
+
+
+def check_recurrent(config: ModelConfig) -> None:
+    """Refuse a recurrent model whose parts do not fit each other.
+
+    Raises:
+        ValueError: naming what must hold and both values.
+    """
+    if config.encoder_hidden_size is None and config.hidden_size % config.directions:
+        raise ValueError(
+            f"hidden_size must be even for the two directions of the encoder to share it, not "
+            f"{config.hidden_size}: change it, or set encoder_hidden_size"
+        )
+    if config.attention == "dot" and config.memory_size != config.hidden_size:
+        raise ValueError(
+            f"attention 'dot' multiplies the encoder's states with the decoder's and needs both of "
+            f"one width, not {config.memory_size} and {config.hidden_size}: leave out "
+            f"encoder_hidden_size, or take attention 'general'"
+        )
+    if config.attention == "multihead" and config.hidden_size % config.attention_heads:
+        raise ValueError(
+            f"hidden_size must be a multiple of attention_heads, not {config.hidden_size} and "
+            f"{config.attention_heads}: change one of them"
+        )
+    if config.attention == "none":
+        _check_that_states_can_be_handed_on(config)
+
+
+def _check_that_states_can_be_handed_on(config: ModelConfig) -> None:
+    if config.bidirectional:
+        raise ValueError(
+            "attention 'none' hands the encoder's last state to the decoder and needs an "
+            "encoder of one direction, not bidirectional: true; set bidirectional: false"
+        )
+    encoder = (config.encoder_layers, config.encoder_size)
+    decoder = (config.decoder_layers, config.hidden_size)
+    if encoder != decoder:
+        raise ValueError(
+            f"attention 'none' hands the encoder's last state to the decoder and needs "
+            f"both of one shape, not {encoder[0]} layers of {encoder[1]} and {decoder[0]} "
+            f"of {decoder[1]}: make encoder_layers and decoder_layers equal, and leave out "
+            f"encoder_hidden_size"
+        )
 
 
 class TrainConfig(Settings):

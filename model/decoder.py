@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from model.attention import GeneralAttention, Memory
+from model.attention import Memory, build_attention
 from model.config import ModelConfig
 from model.dropout import Dropout
 from model.encoder import EncoderOutput
@@ -90,12 +90,11 @@ class LstmDecoder(nn.Module):
             dropout=config.dropout if config.decoder_layers > 1 else 0.0,
             batch_first=True,
         )
-        self.attention: GeneralAttention | None = None
-        if config.attention == "general":
+        self.attention = build_attention(config)
+        if self.attention is not None:
             width = config.hidden_size
-            self.attention = GeneralAttention(width, config.memory_size)
             self.bridge = nn.Linear(config.memory_size, config.decoder_layers * width)  # W_s
-            self.combine = nn.Linear(config.memory_size + width, width, bias=False)  # W_c
+            self.combine = nn.Linear(self.attention.context_size + width, width, bias=False)  # W_c
 
     def start(self, encoded: EncoderOutput) -> DecoderState:
         """The state before the first target token, one row a sentence."""

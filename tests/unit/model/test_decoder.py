@@ -8,39 +8,28 @@ import torch
 from model.config import ModelConfig
 from model.decoder import DecoderState, LstmDecoder
 from model.encoder import EncoderOutput
+from recurrent_models import RECURRENT
 
 TARGET_IN_BT = torch.tensor([[2, 5, 6, 7], [2, 8, 0, 0], [2, 4, 4, 0]])
-
-KINDS = {
-    "general": {"attention": "general"},
-    "general, deep": {"attention": "general", "encoder_layers": 2, "decoder_layers": 3},
-    "none": {"attention": "none", "bidirectional": False},
-    "none, deep": {
-        "attention": "none",
-        "bidirectional": False,
-        "encoder_layers": 2,
-        "decoder_layers": 2,
-    },
-}
 
 
 def decoder_and_start(kind: str) -> tuple[LstmDecoder, DecoderState]:
     torch.manual_seed(0)
     config = ModelConfig.model_validate(
-        {"embedding_size": 6, "hidden_size": 8, "dropout": 0.0, **KINDS[kind]}
+        {"embedding_size": 6, "hidden_size": 8, "dropout": 0.0, **RECURRENT[kind]}
     )
     decoder = LstmDecoder(config, vocab_size=10)
     mask_BS = torch.tensor([[1, 1, 1, 1, 1], [1, 0, 0, 0, 0], [1, 1, 1, 0, 0]]).bool()
     encoded = EncoderOutput(
-        memory_BSH=torch.randn(3, 5, 8) * mask_BS[:, :, None],
-        final_hidden_LBH=torch.randn(config.encoder_layers, 3, 8),
+        memory_BSH=torch.randn(3, 5, config.memory_size) * mask_BS[:, :, None],
+        final_hidden_LBH=torch.randn(config.encoder_layers, 3, config.memory_size),
         final_cell_LBH=torch.randn(config.encoder_layers, 3, 8) if "none" in kind else None,
         mask_BS=mask_BS,
     )
     return decoder, decoder.start(encoded)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_step_by_step_is_the_same_as_unrolled(kind: str) -> None:
     decoder, state = decoder_and_start(kind)
     unrolled_BTH = decoder.unrolled(TARGET_IN_BT, state)
@@ -49,7 +38,7 @@ def test_step_by_step_is_the_same_as_unrolled(kind: str) -> None:
         torch.testing.assert_close(step_BH, unrolled_BTH[:, position])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_a_beam_of_rows_steps_as_each_of_them_would_alone(kind: str) -> None:
     decoder, start = decoder_and_start(kind)
     unrolled_BTH = decoder.unrolled(TARGET_IN_BT, start)

@@ -24,6 +24,7 @@ from model.search import (
 )
 from model.seq2seq import Seq2Seq
 from pipeline.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
+from recurrent_models import RECURRENT
 
 A, B = 4, 5  # The two words of the tables.
 
@@ -255,7 +256,7 @@ def test_giving_up_early_returns_what_going_on_would(alpha: float) -> None:
         assert_same(mine, expected[:1])
 
 
-@pytest.mark.parametrize("kind", [{}, {"attention": "none", "bidirectional": False}])
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_a_batch_is_translated_as_its_sentences_one_by_one(kind: dict[str, object]) -> None:
     model = random_model(2, words=8, **kind)
     texts = [[4 + (3 * i + j) % 8 for j in range(1 + (5 * i) % 7)] for i in range(19)]

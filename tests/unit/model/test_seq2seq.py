@@ -13,13 +13,10 @@ from model.batches import Batch, collate
 from model.config import ModelConfig
 from model.seq2seq import OUTPUT_ROWS, Seq2Seq, real_rows
 from pipeline.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from recurrent_models import DEEP, RECURRENT
 
 SOURCES = [[4, 5, 6], [7], [8, 9, 4, 5], [6, 6], [5, 9], [9, 8, 7]]
 TARGETS = [[6, 5], [7, 4, 9, 8], [4], [9, 9], [8, 5, 6], [7, 6, 5]]
-GENERAL = {"attention": "general"}
-NONE = {"attention": "none", "bidirectional": False}
-DEEP = {"encoder_layers": 2, "decoder_layers": 2}
-KINDS = [GENERAL, NONE, GENERAL | DEEP, NONE | DEEP]
 
 
 def small_model(**changes: object) -> Seq2Seq:
@@ -32,7 +29,7 @@ def pairs() -> Batch:
     return collate(SOURCES, TARGETS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_the_loss_is_the_sum_of_what_search_sees_step_by_step(kind: dict[str, object]) -> None:
     model, batch = small_model(**kind), pairs()
     loss_sum, nll_sum, tokens = model(batch)
@@ -49,7 +46,7 @@ def test_the_loss_is_the_sum_of_what_search_sees_step_by_step(kind: dict[str, ob
     assert not nll_sum.requires_grad
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_padding_changes_no_loss(kind: dict[str, object]) -> None:
     model, batch = small_model(**kind), pairs()
     pad = (0, 3)
@@ -62,7 +59,7 @@ def test_padding_changes_no_loss(kind: dict[str, object]) -> None:
     torch.testing.assert_close(model(wider, 0.1)[0], model(batch, 0.1)[0])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_the_loss_of_a_batch_is_the_sum_of_its_sentences(kind: dict[str, object]) -> None:
     model = small_model(**kind)
     alone = [
@@ -126,7 +123,7 @@ def test_the_embedding_of_padding_is_zero_and_stays_so() -> None:
         assert not embedding.weight.grad[PAD_ID].any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_every_weight_gets_a_gradient(kind: dict[str, object]) -> None:
     model = small_model(**kind)
     model(pairs()).loss_sum.backward()
@@ -134,7 +131,7 @@ def test_every_weight_gets_a_gradient(kind: dict[str, object]) -> None:
     assert unused == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_bf16_autocast_is_near_float32(kind: dict[str, object]) -> None:
     model, batch = small_model(**kind), pairs()
     exact = model(batch, 0.1)
@@ -152,7 +149,7 @@ def test_bf16_autocast_is_near_float32(kind: dict[str, object]) -> None:
         assert weight.grad.isfinite().all(), name
 
 
-@pytest.mark.parametrize("kind", [GENERAL, NONE])
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_six_pairs_can_be_learnt_by_heart(kind: dict[str, object]) -> None:
     model, batch = small_model(**kind), pairs()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.03)

@@ -1,0 +1,23 @@
+"""The recurrent architectures, each a few settings away from the default one."""
+
+from __future__ import annotations
+
+ONE_WAY = {"attention": "none", "bidirectional": False}
+DEEP = {"encoder_layers": 2, "decoder_layers": 2}
+
+RECURRENT: dict[str, dict[str, object]] = {
+    "general": {},
+    "general, deep": {"encoder_layers": 2, "decoder_layers": 3},
+    "none": {**ONE_WAY},
+    "none, deep": {**ONE_WAY, **DEEP},
+    "additive": {"attention": "additive"},
+    "additive, one way, deep": {"attention": "additive", "bidirectional": False, **DEEP},
+    "dot": {"attention": "dot"},
+    "multihead": {"attention": "multihead", "attention_heads": 2},
+    "multihead, wide": {
+        "attention": "multihead",
+        "attention_heads": 2,
+        "encoder_hidden_size": 20,
+        **DEEP,
+    },
+}
