@@ -47,6 +47,14 @@ class ModelConfig(Settings):
     )
     encoder_layers: int = Field(1, ge=1, description="LSTM layers of the encoder.")
     decoder_layers: int = Field(1, ge=1, description="LSTM layers of the decoder.")
+    residual: bool = Field(
+        False,
+        description="Whether a layer's input is added to its output, where both are of one width "
+        "(Wu et al. 2016, §3.1).",
+    )
+    layer_norm: bool = Field(
+        False, description="Whether the output of every layer is normalised (Ba et al. 2016)."
+    )
     dropout: float = Field(
         0.2,
         ge=0.0,

@@ -15,6 +15,7 @@ from model.attention import Memory, build_attention
 from model.config import ModelConfig
 from model.dropout import Dropout
 from model.encoder import EncoderOutput
+from model.recurrent import build_layers
 from pipeline.tokenizer import PAD_ID
 
 
@@ -83,13 +84,8 @@ class LstmDecoder(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, config.embedding_size, padding_idx=PAD_ID)
         self.dropout = Dropout(config.dropout)
-        self.lstm = nn.LSTM(
-            config.embedding_size,
-            config.hidden_size,
-            num_layers=config.decoder_layers,
-            dropout=config.dropout if config.decoder_layers > 1 else 0.0,
-            batch_first=True,
-        )
+        self.layers = config.decoder_layers
+        self.lstm = build_layers(config, config.embedding_size)
         self.attention = build_attention(config)
         if self.attention is not None:
             width = config.hidden_size
@@ -102,7 +98,7 @@ class LstmDecoder(nn.Module):
             assert encoded.final_cell_LBH is not None
             return DecoderState(encoded.final_hidden_LBH, encoded.final_cell_LBH, memory=None)
         top_BH = encoded.final_hidden_LBH[-1]
-        hidden_BLH = torch.tanh(self.bridge(top_BH)).view(len(top_BH), self.lstm.num_layers, -1)
+        hidden_BLH = torch.tanh(self.bridge(top_BH)).view(len(top_BH), self.layers, -1)
         hidden_LBH = hidden_BLH.transpose(0, 1).contiguous()
         memory = self.attention.project_memory(encoded.memory_BSH, encoded.mask_BS)
         return DecoderState(hidden_LBH, torch.zeros_like(hidden_LBH), memory)

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from model.config import ModelConfig
 from model.dropout import Dropout
+from model.recurrent import LayerEnd
 from pipeline.tokenizer import PAD_ID
 
 
@@ -55,6 +56,7 @@ class LstmEncoder(nn.Module):
         self.embedding = nn.Embedding(vocab_size, config.embedding_size, padding_idx=PAD_ID)
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList()
+        self.ends = nn.ModuleList()
         for layer in range(config.encoder_layers):
             width = config.memory_size if layer else config.embedding_size
             # Forward first; the backward direction, if any, second.
@@ -62,6 +64,17 @@ class LstmEncoder(nn.Module):
                 nn.ModuleList(
                     nn.LSTM(width, config.encoder_size, batch_first=True)
                     for _ in range(config.directions)
+                )
+            )
+            # Nobody reads the top layer without attention: a norm there would never be trained, and
+            # DistributedDataParallel takes no weight without a gradient.
+            is_read = config.attention != "none" or layer < config.encoder_layers - 1
+            self.ends.append(
+                LayerEnd(
+                    width,
+                    config.memory_size,
+                    residual=config.residual,
+                    layer_norm=config.layer_norm and is_read,
                 )
             )
 
@@ -75,21 +88,21 @@ class LstmEncoder(nn.Module):
         mask_BS, reversed_BS = mask_and_reversal(source_BS, source_lengths_B)
         hidden: list[Tensor] = []
         cells: list[Tensor] = []
-        below_BSE = self.embedding(source_BS)
-        for directions in self.layers:
+        below_BSE = self.dropout(self.embedding(source_BS))
+        for layer, (directions, end) in enumerate(zip(self.layers, self.ends, strict=True)):
             assert isinstance(directions, nn.ModuleList)
-            below_BSE = self.dropout(below_BSE)
+            dropped_BSE = self.dropout(below_BSE) if layer else below_BSE
             outputs: list[Tensor] = []
             final_states: list[Tensor] = []
             final_cells: list[Tensor] = []
             for backward, lstm in enumerate(directions):
-                read_BSE = take_positions(below_BSE, reversed_BS) if backward else below_BSE
+                read_BSE = take_positions(dropped_BSE, reversed_BS) if backward else dropped_BSE
                 output_BSH, state_BH, cell_BH = self._run(lstm, read_BSE, source_lengths_B)
                 outputs.append(take_positions(output_BSH, reversed_BS) if backward else output_BSH)
                 final_states.append(state_BH)
                 if cell_BH is not None:
                     final_cells.append(cell_BH)
-            below_BSE = torch.cat(outputs, dim=-1)
+            below_BSE = end(below_BSE, torch.cat(outputs, dim=-1))
             hidden.append(torch.cat(final_states, dim=-1))
             if final_cells:
                 cells.append(torch.cat(final_cells, dim=-1))

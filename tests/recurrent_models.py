@@ -20,4 +20,15 @@ RECURRENT: dict[str, dict[str, object]] = {
         "encoder_hidden_size": 20,
         **DEEP,
     },
+    "residual": {"residual": True, **DEEP},
+    "layer norm, deep": {"layer_norm": True, "decoder_layers": 2},
+    "modern": {
+        "attention": "multihead",
+        "attention_heads": 2,
+        "residual": True,
+        "layer_norm": True,
+        "encoder_layers": 3,
+        "decoder_layers": 3,
+    },
+    "none, residual": {**ONE_WAY, **DEEP, "residual": True, "layer_norm": True},
 }
