@@ -16,13 +16,17 @@ ScheduleName = Literal["inverse_sqrt", "cosine", "constant"]
 
 
 class ModelConfig(Settings):
-    """Sizes and switches of an LSTM sequence-to-sequence model.
+    """Sizes and switches of a recurrent sequence-to-sequence model.
 
     With ``attention: general`` it is Luong, Pham, Manning 2015; with ``attention: none``, over a
     unidirectional encoder, Sutskever et al. 2014.
     """
 
-    architecture: Literal["lstm"] = Field("lstm", description="The family of the model.")
+    architecture: Literal["lstm", "gru"] = Field(
+        "lstm",
+        description="The family of the model: long short-term memory, or gated recurrent units "
+        "(Cho et al. 2014).",
+    )
     attention: Literal["additive", "dot", "general", "multihead", "none"] = Field(
         "general",
         description="How the decoder sees the source: 'general' scores every source position by "
@@ -45,8 +49,8 @@ class ModelConfig(Settings):
         description="Width of the encoder in each direction; unless given, the directions share "
         "hidden_size between them.",
     )
-    encoder_layers: int = Field(1, ge=1, description="LSTM layers of the encoder.")
-    decoder_layers: int = Field(1, ge=1, description="LSTM layers of the decoder.")
+    encoder_layers: int = Field(1, ge=1, description="Recurrent layers of the encoder.")
+    decoder_layers: int = Field(1, ge=1, description="Recurrent layers of the decoder.")
     residual: bool = Field(
         False,
         description="Whether a layer's input is added to its output, where both are of one width "
@@ -59,7 +63,7 @@ class ModelConfig(Settings):
         0.2,
         ge=0.0,
         lt=1.0,
-        description="Share of activations dropped in training: of embeddings, between LSTM "
+        description="Share of activations dropped in training: of embeddings, between "
         "layers, and of the decoder's state before the output layer.",
     )
 

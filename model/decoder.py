@@ -1,4 +1,4 @@
-"""The decoder: an LSTM language model of the target that attends to the source.
+"""The decoder: a recurrent language model of the target that attends to the source.
 
 Legend: B sentences, S source positions, T target positions, H width of the decoder, L layers,
 R rows of a search: one a sentence in greedy search, K (the beam) a sentence in beam search.
@@ -15,7 +15,7 @@ from model.attention import Memory, build_attention
 from model.config import ModelConfig
 from model.dropout import Dropout
 from model.encoder import EncoderOutput
-from model.recurrent import build_layers
+from model.recurrent import advance, build_layers
 from pipeline.tokenizer import PAD_ID
 
 
@@ -28,23 +28,23 @@ class DecoderState:
 
     Attributes:
         hidden_LRH: h of every layer.
-        cell_LRH: c of every layer.
+        cell_LRH: c of every layer; None where the units have none.
         memory: the source; None without attention.
         weights_RS: the attention of the step that led here; None before the first, and without
             attention.
     """
 
     hidden_LRH: Tensor
-    cell_LRH: Tensor
+    cell_LRH: Tensor | None
     memory: Memory | None
     weights_RS: Tensor | None = None
 
     def reorder(self, index_R: Tensor) -> DecoderState:
         """The rows at ``index_R``, in its order; repeated ones grow, missing ones leave."""
-        memory, weights_RS = self.memory, self.weights_RS
+        cell_LRH, memory, weights_RS = self.cell_LRH, self.memory, self.weights_RS
         return DecoderState(
             hidden_LRH=self.hidden_LRH.index_select(1, index_R),
-            cell_LRH=self.cell_LRH.index_select(1, index_R),
+            cell_LRH=None if cell_LRH is None else cell_LRH.index_select(1, index_R),
             memory=None if memory is None else self._reorder_memory(memory, index_R),
             weights_RS=None if weights_RS is None else weights_RS.index_select(0, index_R),
         )
@@ -60,21 +60,22 @@ class DecoderState:
         return memory.select(sentence_B)
 
 
-class LstmDecoder(nn.Module):
+class RecurrentDecoder(nn.Module):
     """p(y_t | y_<t, x) up to the output layer (Luong et al. 2015, §2 and §3).
 
-        h_t = LSTM(y_{t-1}, h_{t-1})
+        h_t = RNN(y_{t-1}, h_{t-1})                 (LSTM or GRU)
         h̃_t = tanh(W_c [c_t; h_t])                  (eq. 5; c_t is the context of attention)
 
     Where we deviate: there is no input feeding (§3.3), which puts h̃_{t-1} beside y_{t-1}. With it
     every step waits for the attention of the one before, and training is a Python loop over T.
-    Without it the LSTM runs over a whole teacher-forced target in one fused call and attention for
+    Without it the layers run over a whole teacher-forced target in one fused call and attention for
     all positions is two batched products, at three times the speed on CPUs.
 
     The first state comes over a bridge, h_0 = tanh(W_s s), as in Bahdanau et al. 2015, App. A.2.2;
     s is the last state of the encoder's top layer, in both directions where the paper has the
-    backward one. The cell starts at zero: the paper's unit has none, it is no bounded quantity
-    that a tanh could stand in for, and with attention the source need not be remembered in it.
+    backward one. The cell of an LSTM starts at zero: the paper's unit has none, it is no bounded
+    quantity that a tanh could stand in for, and with attention the source need not be remembered
+    in it.
 
     Without attention the encoder's last hidden and cell states are the first ones here, layer by
     layer (Sutskever et al. 2014, §2), and h_t of the top layer takes the place of h̃_t.
@@ -85,6 +86,8 @@ class LstmDecoder(nn.Module):
         self.embedding = nn.Embedding(vocab_size, config.embedding_size, padding_idx=PAD_ID)
         self.dropout = Dropout(config.dropout)
         self.layers = config.decoder_layers
+        self.has_cells = config.architecture == "lstm"
+        # Named so in the weights of every registered model, whatever the units.
         self.lstm = build_layers(config, config.embedding_size)
         self.attention = build_attention(config)
         if self.attention is not None:
@@ -95,20 +98,20 @@ class LstmDecoder(nn.Module):
     def start(self, encoded: EncoderOutput) -> DecoderState:
         """The state before the first target token, one row a sentence."""
         if self.attention is None:
-            assert encoded.final_cell_LBH is not None
             return DecoderState(encoded.final_hidden_LBH, encoded.final_cell_LBH, memory=None)
         top_BH = encoded.final_hidden_LBH[-1]
         hidden_BLH = torch.tanh(self.bridge(top_BH)).view(len(top_BH), self.layers, -1)
         hidden_LBH = hidden_BLH.transpose(0, 1).contiguous()
         memory = self.attention.project_memory(encoded.memory_BSH, encoded.mask_BS)
-        return DecoderState(hidden_LBH, torch.zeros_like(hidden_LBH), memory)
+        cell_LBH = torch.zeros_like(hidden_LBH) if self.has_cells else None
+        return DecoderState(hidden_LBH, cell_LBH, memory)
 
     def unrolled(self, target_in_BT: Tensor, state: DecoderState) -> Tensor:
         """h̃_BTH at all positions of a teacher-forced target, from the state before it.
 
         What stands at padding is finite and means nothing.
         """
-        output_BTH, _ = self._read(target_in_BT, state)
+        output_BTH, _, _ = self._read(target_in_BT, state)
         if self.attention is None:
             return output_BTH
         assert state.memory is not None
@@ -117,7 +120,7 @@ class LstmDecoder(nn.Module):
 
     def step(self, token_R: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Read one token a row: h̃_RH, and the state after it."""
-        output_R1H, (hidden_LRH, cell_LRH) = self._read(token_R[:, None], state)
+        output_R1H, hidden_LRH, cell_LRH = self._read(token_R[:, None], state)
         if self.attention is None:
             return output_R1H[:, 0], DecoderState(hidden_LRH, cell_LRH, memory=None)
         assert state.memory is not None
@@ -129,12 +132,9 @@ class LstmDecoder(nn.Module):
         weights_RS = weights_BKS.flatten(0, 1)
         return attentional_RH, DecoderState(hidden_LRH, cell_LRH, state.memory, weights_RS)
 
-    def _read(self, token_RT: Tensor, state: DecoderState) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def _read(self, token_RT: Tensor, state: DecoderState) -> tuple[Tensor, Tensor, Tensor | None]:
         embedded_RTE = self.dropout(self.embedding(token_RT))
-        output_RTH, (hidden_LRH, cell_LRH) = self.lstm(
-            embedded_RTE, (state.hidden_LRH, state.cell_LRH)
-        )
-        return output_RTH, (hidden_LRH, cell_LRH)
+        return advance(self.lstm, embedded_RTE, state.hidden_LRH, state.cell_LRH)
 
     def _combine(self, context_BTH: Tensor, output_BTH: Tensor) -> Tensor:
         return torch.tanh(self.combine(torch.cat((context_BTH, output_BTH), dim=-1)))

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from model.batches import Batch
 from model.config import ModelConfig
-from model.decoder import DecoderState, LstmDecoder
+from model.decoder import DecoderState, RecurrentDecoder
 from model.dropout import Dropout
-from model.encoder import LstmEncoder
+from model.encoder import RecurrentEncoder
 from model.loss import label_smoothed_nll
 from pipeline.tokenizer import PAD_ID
 
@@ -39,18 +39,18 @@ class LossSums(NamedTuple):
 
 
 class Seq2Seq(nn.Module):
-    """An LSTM encoder and decoder under one output layer, p(y_t | y_<t, x) = softmax(W h̃_t + b).
+    """A recurrent encoder and decoder under an output layer, p(y_t | y_<t, x) = softmax(W h̃_t + b).
 
     (Luong et al. 2015, eq. 6; the bias is ours, it starts training at the unigram frequencies.)
-    Dropout is applied to embeddings, between LSTM layers, and to h̃ before the output layer, never
+    Dropout is applied to embeddings, between layers, and to h̃ before the output layer, never
     inside the recurrence (Zaremba et al. 2014).
     """
 
     def __init__(self, config: ModelConfig, source_vocab_size: int, target_vocab_size: int) -> None:
         super().__init__()
         self.config = config
-        self.encoder = LstmEncoder(config, source_vocab_size)
-        self.decoder = LstmDecoder(config, target_vocab_size)
+        self.encoder = RecurrentEncoder(config, source_vocab_size)
+        self.decoder = RecurrentDecoder(config, target_vocab_size)
         self.dropout = Dropout(config.dropout)
         self.output = nn.Linear(config.hidden_size, target_vocab_size)
         initialise(self)
@@ -106,12 +106,13 @@ def real_rows(hidden_BTH: Tensor, targets_BT: Tensor) -> tuple[Tensor, Tensor]:
 def initialise(model: nn.Module) -> None:
     """Set all weights: each kind of module in its own way, in the order of ``model.modules()``.
 
-    * Linear and LSTM input weights: Xavier uniform (Glorot and Bengio 2010), gate by gate, biases
-      zero.
-    * LSTM recurrent weights: orthogonal, gate by gate (Saxe et al. 2014): no direction of the
+    * Linear and recurrent layers' input weights: Xavier uniform (Glorot and Bengio 2010), gate by
+      gate, biases zero.
+    * Recurrent weights: orthogonal, gate by gate (Saxe et al. 2014): no direction of the
       state fades or grows at first.
     * The forget gate's bias is 1 (Jozefowicz et al. 2015, §2.2), so that what is in a cell stays
-      until training says otherwise. ``nn.LSTM`` adds two biases: 1 goes into the first.
+      until training says otherwise. ``nn.LSTM`` adds two biases: 1 goes into the first. That of a
+      GRU's update gate, which keeps the state where it is open, is 1 to the same end.
     * Embeddings: standard normal, zero for padding. Smaller ones leave the gates nearly deaf to the
       input: at variance 1/E, 420 updates on 25,000 real pairs ended at 5.27 nats a token of unseen
       text, and at 5.00 with these.
@@ -124,19 +125,23 @@ def initialise(model: nn.Module) -> None:
         elif isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight)
             module.weight[PAD_ID] = 0.0
-        elif isinstance(module, nn.LSTM):
+        elif isinstance(module, nn.LSTM | nn.GRU):
             for name, weight in module.named_parameters():
-                initialise_gates(name, weight)
+                initialise_gates(name, weight, gates=4 if isinstance(module, nn.LSTM) else 3)
 
 
-def initialise_gates(name: str, weight: Tensor) -> None:
-    """Set one tensor of an ``nn.LSTM``, which stacks the gates: input, forget, cell, output."""
+def initialise_gates(name: str, weight: Tensor, gates: int) -> None:
+    """Set one tensor of a recurrent layer, which stacks its gates.
+
+    Those of an ``nn.LSTM`` are input, forget, cell, output; of an ``nn.GRU`` reset, update, new.
+    The second is the one that keeps the state, in both.
+    """
     if name.startswith("bias"):
         nn.init.zeros_(weight)
         if name.startswith("bias_ih"):
-            weight.chunk(4)[1].fill_(1.0)
+            weight.chunk(gates)[1].fill_(1.0)
         return
-    for gate in weight.chunk(4):
+    for gate in weight.chunk(gates):
         if name.startswith("weight_hh"):
             nn.init.orthogonal_(gate)
         else:

@@ -31,4 +31,13 @@ RECURRENT: dict[str, dict[str, object]] = {
         "decoder_layers": 3,
     },
     "none, residual": {**ONE_WAY, **DEEP, "residual": True, "layer_norm": True},
+    "gru": {"architecture": "gru"},
+    "gru, none": {"architecture": "gru", **ONE_WAY},
+    "gru, modern": {
+        "architecture": "gru",
+        "attention": "additive",
+        "residual": True,
+        "layer_norm": True,
+        **DEEP,
+    },
 }

@@ -6,24 +6,25 @@ import pytest
 import torch
 
 from model.config import ModelConfig
-from model.decoder import DecoderState, LstmDecoder
+from model.decoder import DecoderState, RecurrentDecoder
 from model.encoder import EncoderOutput
 from recurrent_models import RECURRENT
 
 TARGET_IN_BT = torch.tensor([[2, 5, 6, 7], [2, 8, 0, 0], [2, 4, 4, 0]])
 
 
-def decoder_and_start(kind: str) -> tuple[LstmDecoder, DecoderState]:
+def decoder_and_start(kind: str) -> tuple[RecurrentDecoder, DecoderState]:
     torch.manual_seed(0)
     config = ModelConfig.model_validate(
         {"embedding_size": 6, "hidden_size": 8, "dropout": 0.0, **RECURRENT[kind]}
     )
-    decoder = LstmDecoder(config, vocab_size=10)
+    decoder = RecurrentDecoder(config, vocab_size=10)
     mask_BS = torch.tensor([[1, 1, 1, 1, 1], [1, 0, 0, 0, 0], [1, 1, 1, 0, 0]]).bool()
+    keeps_cells = config.attention == "none" and config.architecture == "lstm"
     encoded = EncoderOutput(
         memory_BSH=torch.randn(3, 5, config.memory_size) * mask_BS[:, :, None],
         final_hidden_LBH=torch.randn(config.encoder_layers, 3, config.memory_size),
-        final_cell_LBH=torch.randn(config.encoder_layers, 3, 8) if "none" in kind else None,
+        final_cell_LBH=torch.randn(config.encoder_layers, 3, 8) if keeps_cells else None,
         mask_BS=mask_BS,
     )
     return decoder, decoder.start(encoded)
@@ -79,6 +80,7 @@ def test_the_attention_of_a_step_is_on_the_state_and_moves_with_its_row() -> Non
 
 def test_with_attention_the_cell_starts_at_zero_and_the_state_within_tanh() -> None:
     _, start = decoder_and_start("general, deep")
+    assert start.cell_LRH is not None
     assert start.hidden_LRH.shape == start.cell_LRH.shape == (3, 3, 8)
     assert not start.cell_LRH.any()
     assert start.hidden_LRH.abs().max() < 1
@@ -89,7 +91,14 @@ def test_without_attention_the_encoders_states_are_the_first() -> None:
     config = ModelConfig(attention="none", bidirectional=False, embedding_size=6, hidden_size=8)
     hidden_LBH, cell_LBH = torch.randn(2, 1, 3, 8)
     encoded = EncoderOutput(torch.zeros(3, 5, 8), hidden_LBH, cell_LBH, torch.ones(3, 5).bool())
-    start = LstmDecoder(config, vocab_size=10).start(encoded)
+    start = RecurrentDecoder(config, vocab_size=10).start(encoded)
     assert start.hidden_LRH is hidden_LBH
     assert start.cell_LRH is cell_LBH
     assert start.memory is None
+
+
+@pytest.mark.parametrize("kind", ["gru", "gru, none", "gru, modern"])
+def test_gated_recurrent_units_have_no_cell(kind: str) -> None:
+    decoder, start = decoder_and_start(kind)
+    _, state = decoder.step(torch.tensor([2, 2, 2]), start)
+    assert start.cell_LRH is state.cell_LRH is state.reorder(torch.tensor([1])).cell_LRH is None

@@ -108,9 +108,20 @@ def test_every_lstm_starts_with_a_forget_bias_of_one() -> None:
                 assert torch.equal(ours, expected)
 
 
-def test_recurrent_weights_start_orthogonal() -> None:
-    weight = small_model().decoder.lstm.weight_hh_l0
-    for gate in weight.chunk(4):
+def test_every_gru_starts_with_an_update_bias_of_one() -> None:
+    units = [m for m in small_model(architecture="gru").modules() if isinstance(m, nn.GRU)]
+    assert len(units) == 3
+    for unit in units:
+        expected = torch.tensor([0.0, 1.0, 0.0]).repeat_interleave(unit.hidden_size)
+        assert torch.equal(unit.bias_ih_l0, expected)
+        assert not unit.bias_hh_l0.any()
+
+
+@pytest.mark.parametrize(("architecture", "gates"), [("lstm", 4), ("gru", 3)])
+def test_recurrent_weights_start_orthogonal(architecture: str, gates: int) -> None:
+    weight = small_model(architecture=architecture).decoder.lstm.weight_hh_l0
+    assert isinstance(weight, torch.Tensor)
+    for gate in weight.chunk(gates):
         torch.testing.assert_close(gate @ gate.T, torch.eye(16), atol=1e-5, rtol=0)
 
 
