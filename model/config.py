@@ -51,6 +51,11 @@ class ModelConfig(Settings):
     )
     encoder_layers: int = Field(1, ge=1, description="Recurrent layers of the encoder.")
     decoder_layers: int = Field(1, ge=1, description="Recurrent layers of the decoder.")
+    input_feeding: bool = Field(
+        False,
+        description="Whether the decoder reads its last attentional state beside each word (Luong "
+        "et al. 2015, §3.3): training goes step by step and takes nearly twice as long.",
+    )
     residual: bool = Field(
         False,
         description="Whether a layer's input is added to its output, where both are of one width "
@@ -111,6 +116,11 @@ def check_recurrent(config: ModelConfig) -> None:
             f"{config.attention_heads}: change one of them"
         )
     if config.attention == "none":
+        if config.input_feeding:
+            raise ValueError(
+                "input_feeding: true feeds the attentional state and needs an attention, not "
+                "attention: none; set input_feeding: false"
+            )
         _check_that_states_can_be_handed_on(config)
 
 

@@ -40,4 +40,18 @@ RECURRENT: dict[str, dict[str, object]] = {
         "layer_norm": True,
         **DEEP,
     },
+    "input feeding": {"input_feeding": True},
+    "input feeding, modern": {
+        "input_feeding": True,
+        "attention": "multihead",
+        "attention_heads": 2,
+        "residual": True,
+        "layer_norm": True,
+        **DEEP,
+    },
+    "input feeding, gru, additive": {
+        "architecture": "gru",
+        "input_feeding": True,
+        "attention": "additive",
+    },
 }

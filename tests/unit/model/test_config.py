@@ -55,6 +55,11 @@ def test_heads_must_divide_the_width_of_the_decoder() -> None:
     assert ModelConfig(attention="general", attention_heads=7)
 
 
+def test_without_attention_there_is_nothing_to_feed() -> None:
+    with pytest.raises(ValidationError, match="needs an attention, not attention: none"):
+        ModelConfig(attention="none", bidirectional=False, input_feeding=True)
+
+
 @pytest.mark.parametrize("section", [ModelConfig, TrainConfig, DecodeConfig])
 def test_an_unknown_key_is_refused(
     section: type[ModelConfig] | type[TrainConfig] | type[DecodeConfig],

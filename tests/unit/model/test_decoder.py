@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -102,3 +104,26 @@ def test_gated_recurrent_units_have_no_cell(kind: str) -> None:
     decoder, start = decoder_and_start(kind)
     _, state = decoder.step(torch.tensor([2, 2, 2]), start)
     assert start.cell_LRH is state.cell_LRH is state.reorder(torch.tensor([1])).cell_LRH is None
+
+
+def test_the_first_word_is_fed_zeros_and_the_next_what_was_said_of_it() -> None:
+    decoder, start = decoder_and_start("input feeding")
+    assert start.fed_RH is not None
+    assert not start.fed_RH.any()
+    said_RH, state = decoder.step(torch.tensor([2, 2, 2]), start)
+    assert state.fed_RH is not None
+    assert torch.equal(state.fed_RH, said_RH)
+    moved = state.reorder(torch.tensor([2, 2])).fed_RH
+    assert moved is not None
+    assert torch.equal(moved, said_RH[[2, 2]])
+
+
+def test_what_is_fed_reaches_the_next_step() -> None:
+    decoder, start = decoder_and_start("input feeding")
+    _, state = decoder.step(torch.tensor([2, 2, 2]), start)
+    assert state.fed_RH is not None
+    next_RH, _ = decoder.step(torch.tensor([5, 5, 5]), state)
+    deaf_RH, _ = decoder.step(
+        torch.tensor([5, 5, 5]), replace(state, fed_RH=torch.zeros_like(state.fed_RH))
+    )
+    assert not torch.allclose(next_RH, deaf_RH)
