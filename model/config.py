@@ -64,12 +64,37 @@ class ModelConfig(Settings):
     layer_norm: bool = Field(
         False, description="Whether the output of every layer is normalised (Ba et al. 2016)."
     )
+    tie_output: bool = Field(
+        False,
+        description="Whether the target embedding is the output layer too (Press and Wolf 2017); "
+        "where the widths differ a projection stands between.",
+    )
+    joint_embedding: bool = Field(
+        False,
+        description="Whether source and target share one embedding; needs tokenizer.joint: true.",
+    )
     dropout: float = Field(
         0.2,
         ge=0.0,
         lt=1.0,
-        description="Share of activations dropped in training: of embeddings, between "
-        "layers, and of the decoder's state before the output layer.",
+        description="Share of activations dropped in training, wherever no dropout_… says "
+        "otherwise.",
+    )
+    dropout_embedding: float | None = Field(
+        None, ge=0.0, lt=1.0, description="Share dropped of embeddings."
+    )
+    dropout_layers: float | None = Field(
+        None, ge=0.0, lt=1.0, description="Share dropped between layers."
+    )
+    dropout_output: float | None = Field(
+        None, ge=0.0, lt=1.0, description="Share dropped of the state before the output layer."
+    )
+    word_dropout: float = Field(
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Share of each sentence's word types dropped from what both sides read (Gal "
+        "and Ghahramani 2016).",
     )
 
     @property
@@ -86,6 +111,15 @@ class ModelConfig(Settings):
     def memory_size(self) -> int:
         """Width of what the encoder says about one source position."""
         return self.encoder_size * self.directions
+
+    def dropout_of(self, place: Literal["embedding", "layers", "output"]) -> float:
+        """The share dropped there: its own, or ``dropout``."""
+        own = {
+            "embedding": self.dropout_embedding,
+            "layers": self.dropout_layers,
+            "output": self.dropout_output,
+        }[place]
+        return self.dropout if own is None else own
 
     @model_validator(mode="after")
     def _check_that_the_parts_fit(self) -> Self:

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from model.attention import Memory, build_attention
 from model.config import ModelConfig
-from model.dropout import Dropout
+from model.embedding import WordEmbedding
 from model.encoder import EncoderOutput
 from model.recurrent import advance, build_layers
-from pipeline.tokenizer import PAD_ID
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,7 @@ class RecurrentDecoder(nn.Module):
 
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocab_size, config.embedding_size, padding_idx=PAD_ID)
-        self.dropout = Dropout(config.dropout)
+        self.embedding = WordEmbedding(config, vocab_size)
         self.layers = config.decoder_layers
         self.input_feeding = config.input_feeding
         self.has_cells = config.architecture == "lstm"
@@ -125,7 +123,7 @@ class RecurrentDecoder(nn.Module):
 
         What stands at padding is finite and means nothing.
         """
-        embedded_BTE = self.dropout(self.embedding(target_in_BT))
+        embedded_BTE = self.embedding(target_in_BT)
         if not self.input_feeding:
             return self._advance(embedded_BTE, state)[0]
         attentional: list[Tensor] = []
@@ -136,7 +134,7 @@ class RecurrentDecoder(nn.Module):
 
     def step(self, token_R: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Read one token a row: h̃_RH, and the state after it."""
-        embedded_R1E = self.dropout(self.embedding(token_R[:, None]))
+        embedded_R1E = self.embedding(token_R[:, None])
         attentional_R1H, state = self._advance(embedded_R1E, state)
         return attentional_R1H[:, 0], state
 

@@ -14,8 +14,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from model.config import ModelConfig
 from model.dropout import Dropout
+from model.embedding import WordEmbedding
 from model.recurrent import LayerEnd, build_unit
-from pipeline.tokenizer import PAD_ID
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class RecurrentEncoder(nn.Module):
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
         super().__init__()
         self.keeps_cells = config.attention == "none" and config.architecture == "lstm"
-        self.embedding = nn.Embedding(vocab_size, config.embedding_size, padding_idx=PAD_ID)
-        self.dropout = Dropout(config.dropout)
+        self.embedding = WordEmbedding(config, vocab_size)
+        self.dropout = Dropout(config.dropout_of("layers"))
         self.layers = nn.ModuleList()
         self.ends = nn.ModuleList()
         for layer in range(config.encoder_layers):
@@ -89,7 +89,7 @@ class RecurrentEncoder(nn.Module):
         mask_BS, reversed_BS = mask_and_reversal(source_BS, source_lengths_B)
         hidden: list[Tensor] = []
         cells: list[Tensor] = []
-        below_BSE = self.dropout(self.embedding(source_BS))
+        below_BSE = self.embedding(source_BS)
         for layer, (directions, end) in enumerate(zip(self.layers, self.ends, strict=True)):
             assert isinstance(directions, nn.ModuleList)
             dropped_BSE = self.dropout(below_BSE) if layer else below_BSE

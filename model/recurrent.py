@@ -52,7 +52,7 @@ class LayerStack(nn.Module):
     def __init__(self, config: ModelConfig, input_size: int) -> None:
         super().__init__()
         width = config.hidden_size
-        self.dropout = Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout_of("layers"))
         self.layers = nn.ModuleList()
         self.ends = nn.ModuleList()
         for layer in range(config.decoder_layers):
@@ -86,7 +86,7 @@ def build_layers(config: ModelConfig, input_size: int) -> nn.LSTM | nn.GRU | Lay
     """The layers of a decoder: in a single fused call where nothing stands between them."""
     if config.residual or config.layer_norm:
         return LayerStack(config, input_size)
-    dropout = config.dropout if config.decoder_layers > 1 else 0.0
+    dropout = config.dropout_of("layers") if config.decoder_layers > 1 else 0.0
     return build_unit(config, input_size, config.hidden_size, config.decoder_layers, dropout)
 
 

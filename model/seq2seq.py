@@ -6,7 +6,8 @@ V target vocabulary, N target tokens that are no padding, R rows of a search.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,13 @@ class Seq2Seq(nn.Module):
     (Luong et al. 2015, eq. 6; the bias is ours, it starts training at the unigram frequencies.)
     Dropout is applied to embeddings, between layers, and to h̃ before the output layer, never
     inside the recurrence (Zaremba et al. 2014).
+
+    With ``tie_output: true`` the rows of W are the target embedding (Press and Wolf 2017), behind a
+    projection of h̃ where that has another width; with ``joint_embedding: true`` the source reads
+    the same table. A shared weight has one name, the first, in what is saved.
+
+    Raises:
+        ValueError: if the embedding is to be joint and the vocabularies are not of one size.
     """
 
     def __init__(self, config: ModelConfig, source_vocab_size: int, target_vocab_size: int) -> None:
@@ -51,9 +59,41 @@ class Seq2Seq(nn.Module):
         self.config = config
         self.encoder = RecurrentEncoder(config, source_vocab_size)
         self.decoder = RecurrentDecoder(config, target_vocab_size)
-        self.dropout = Dropout(config.dropout)
-        self.output = nn.Linear(config.hidden_size, target_vocab_size)
+        self.dropout = Dropout(config.dropout_of("output"))
+        self.projection: nn.Linear | None = None
+        output_size = config.hidden_size
+        if config.tie_output and config.embedding_size != config.hidden_size:
+            output_size = config.embedding_size
+            self.projection = nn.Linear(config.hidden_size, output_size, bias=False)
+        self.output = nn.Linear(output_size, target_vocab_size)
         initialise(self)
+        self._share_weights(source_vocab_size, target_vocab_size)
+
+    def _share_weights(self, source_vocab_size: int, target_vocab_size: int) -> None:
+        """Make one weight of those that are to be one, after all have their first values."""
+        first_name: dict[str, str] = {}
+        source, target = self.encoder.embedding, self.decoder.embedding
+        if self.config.tie_output:
+            with torch.no_grad():
+                target.weight.mul_(target.embedding_dim**-0.5)
+            self.output.weight = target.weight
+            target.is_output = True
+            first_name["output.weight"] = "decoder.embedding.weight"
+        if self.config.joint_embedding:
+            if source_vocab_size != target_vocab_size:
+                raise ValueError(
+                    f"joint_embedding: true needs one vocabulary for both languages, not "
+                    f"{source_vocab_size} and {target_vocab_size} pieces: set tokenizer.joint: true"
+                )
+            source.weight, source.is_output = target.weight, target.is_output
+            first_name = dict.fromkeys(first_name, "encoder.embedding.weight")
+            first_name["decoder.embedding.weight"] = "encoder.embedding.weight"
+        if first_name:
+            # safetensors refuses two names for one tensor.
+            drop = partial(_drop_second_names, list(first_name))
+            add = partial(_add_second_names, first_name)
+            self.register_state_dict_post_hook(drop)  # type: ignore[no-untyped-call]
+            self.register_load_state_dict_pre_hook(add)  # type: ignore[no-untyped-call]
 
     def forward(self, batch: Batch, label_smoothing: float = 0.0) -> LossSums:
         """The loss of a teacher-forced batch.
@@ -64,9 +104,16 @@ class Seq2Seq(nn.Module):
         encoded = self.encoder(batch.source_BS, batch.source_lengths_B)
         attentional_BTH = self.decoder.unrolled(batch.target_in_BT, self.decoder.start(encoded))
         hidden_NH, targets_N = real_rows(attentional_BTH, batch.target_out_BT)
-        logits_NV = self.output(self.dropout(hidden_NH))
+        logits_NV = self._logits(hidden_NH)
         loss_sum, nll_sum = label_smoothed_nll(logits_NV, targets_N, label_smoothing)
         return LossSums(loss_sum, nll_sum, batch.target_tokens)
+
+    def _logits(self, hidden_NH: Tensor) -> Tensor:
+        dropped_NH = self.dropout(hidden_NH)
+        if self.projection is not None:
+            dropped_NH = self.projection(dropped_NH)
+        logits_NV: Tensor = self.output(dropped_NH)
+        return logits_NV
 
     def start(self, source_BS: Tensor, source_lengths_B: Tensor) -> DecoderState:
         """The state of a search before its first token (BOS is what it reads first)."""
@@ -78,12 +125,27 @@ class Seq2Seq(nn.Module):
         The attention of the step is in the state, as ``weights_RS``.
         """
         attentional_RH, state = self.decoder.step(token_R, state)
-        logits_RV = self.output(self.dropout(attentional_RH))
+        logits_RV = self._logits(attentional_RH)
         return torch.log_softmax(logits_RV, dim=-1, dtype=torch.float32), state
 
     def reorder(self, state: DecoderState, index_R: Tensor) -> DecoderState:
         """The rows at ``index_R``, in its order; repeated ones grow, missing ones leave."""
         return state.reorder(index_R)
+
+
+def _drop_second_names(
+    second_names: list[str], module: nn.Module, weights: dict[str, Any], prefix: str, *_: Any
+) -> None:
+    for name in second_names:
+        del weights[prefix + name]
+
+
+def _add_second_names(
+    first_name: dict[str, str], module: nn.Module, weights: dict[str, Any], prefix: str, *_: Any
+) -> None:
+    for second, first in first_name.items():
+        if prefix + first in weights:
+            weights[prefix + second] = weights[prefix + first]
 
 
 def real_rows(hidden_BTH: Tensor, targets_BT: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,7 +177,7 @@ def initialise(model: nn.Module) -> None:
       GRU's update gate, which keeps the state where it is open, is 1 to the same end.
     * Embeddings: standard normal, zero for padding. Smaller ones leave the gates nearly deaf to the
       input: at variance 1/E, 420 updates on 25,000 real pairs ended at 5.27 nats a token of unseen
-      text, and at 5.00 with these.
+      text, and at 5.00 with these. One that is the output layer too: see ``WordEmbedding``.
     """
     for module in model.modules():
         if isinstance(module, nn.Linear):

@@ -54,4 +54,8 @@ RECURRENT: dict[str, dict[str, object]] = {
         "input_feeding": True,
         "attention": "additive",
     },
+    "tied": {"tie_output": True, "embedding_size": 16, "hidden_size": 16},
+    "tied, projected": {"tie_output": True},
+    "joint": {"joint_embedding": True},
+    "joint and tied": {"joint_embedding": True, "tie_output": True},
 }

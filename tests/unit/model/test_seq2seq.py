@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import safetensors.torch
 import torch
 from pydantic import ValidationError
 from torch import nn
@@ -140,6 +141,61 @@ def test_every_weight_gets_a_gradient(kind: dict[str, object]) -> None:
     model(pairs()).loss_sum.backward()
     unused = [name for name, weight in model.named_parameters() if weight.grad is None]
     assert unused == []
+
+
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
+def test_saved_and_loaded_it_is_the_same_model(kind: dict[str, object]) -> None:
+    model, batch = small_model(**kind), pairs()
+    saved = safetensors.torch.save(dict(model.state_dict()))
+    config = ModelConfig.model_validate_json(model.config.model_dump_json())
+    again = Seq2Seq(config, 10, 10)
+    assert again(batch).nll_sum != model(batch).nll_sum
+    again.load_state_dict(safetensors.torch.load(saved))
+    assert torch.equal(again(batch).nll_sum, model(batch).nll_sum)
+
+
+def test_a_tied_output_layer_is_the_target_embedding() -> None:
+    model = small_model(tie_output=True, joint_embedding=True)
+    assert model.output.weight is model.decoder.embedding.weight
+    assert model.encoder.embedding.weight is model.decoder.embedding.weight
+    names = [name for name in model.state_dict() if "embedding" in name or "output" in name]
+    assert names == ["encoder.embedding.weight", "output.bias"]
+    assert small_model(tie_output=True).encoder.embedding.weight.std() > 0.8
+
+
+def test_a_tied_table_is_small_for_the_output_and_large_for_the_reader() -> None:
+    model = small_model(tie_output=True, embedding_size=400).eval()
+    assert float(model.output.weight.detach().std()) == pytest.approx(400**-0.5, rel=0.1)
+    read = model.decoder.embedding(torch.arange(1, 10))
+    assert float(read.detach().std()) == pytest.approx(1.0, rel=0.1)
+    torch.testing.assert_close(read, 20 * model.output.weight[1:])
+
+
+def test_a_weight_that_is_missing_is_still_named() -> None:
+    model = small_model(tie_output=True)
+    weights = model.state_dict()
+    del weights["decoder.embedding.weight"]
+    with pytest.raises(RuntimeError, match=r"Missing key.*decoder\.embedding\.weight"):
+        model.load_state_dict(weights)
+
+
+def test_a_joint_embedding_of_two_vocabularies_is_refused() -> None:
+    with pytest.raises(ValueError, match="one vocabulary for both languages, not 10 and 11"):
+        Seq2Seq(ModelConfig(joint_embedding=True), 10, 11)
+
+
+@pytest.mark.parametrize("place", ["dropout_embedding", "dropout_layers", "dropout_output"])
+def test_each_place_has_a_dropout_of_its_own(place: str) -> None:
+    def loss(seed: int, **changes: object) -> float:
+        model = small_model(**DEEP, **changes)
+        torch.manual_seed(seed)
+        return float(model(pairs()).nll_sum)
+
+    assert loss(1, **{place: 0.5}) != loss(2, **{place: 0.5})
+    others = {"dropout_embedding", "dropout_layers", "dropout_output"} - {place}
+    nowhere = {"dropout": 0.5, **dict.fromkeys(others, 0.0)}
+    assert loss(1, **nowhere) == loss(1, **{place: 0.5})
+    assert loss(1, **nowhere, **{place: 0.0}) == loss(2)
 
 
 @pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
