@@ -103,6 +103,16 @@ class Config(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _a_joint_embedding_has_a_joint_vocabulary(self) -> Config:
+        joint = isinstance(self.model, ModelConfig) and self.model.joint_embedding
+        if joint and not self.tokenizer.joint:
+            raise ValueError(
+                "model.joint_embedding: true needs one vocabulary for both languages, "
+                "tokenizer.joint: true, not false: change one of them"
+            )
+        return self
+
 
 def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
     """The configuration in the file ``path``, changed by dotted ``key=value`` overrides.

@@ -47,10 +47,18 @@ _SCHEMA = pa.schema(
 _CODE = (
     "jobs.scores",
     "model.attention",
+    "model.build",
     "model.decoder",
+    "model.embedding",
     "model.encoder",
+    "model.recurrent",
+    "model.rows",
     "model.search",
     "model.seq2seq",
+    "model.transformer",
+    "model.transformer_attention",
+    "model.transformer_layers",
+    "model.translation_model",
     "model.translator",
     "pipeline.normalize",
 )

@@ -16,18 +16,27 @@ ScheduleName = Literal["inverse_sqrt", "cosine", "constant"]
 
 
 class ModelConfig(Settings):
-    """Sizes and switches of an LSTM sequence-to-sequence model.
+    """Sizes and switches of a recurrent sequence-to-sequence model.
 
     With ``attention: general`` it is Luong, Pham, Manning 2015; with ``attention: none``, over a
     unidirectional encoder, Sutskever et al. 2014.
     """
 
-    architecture: Literal["lstm"] = Field("lstm", description="The family of the model.")
-    attention: Literal["general", "none"] = Field(
+    architecture: Literal["lstm", "gru"] = Field(
+        "lstm",
+        description="The family of the model: long short-term memory, or gated recurrent units "
+        "(Cho et al. 2014).",
+    )
+    attention: Literal["additive", "dot", "general", "multihead", "none"] = Field(
         "general",
         description="How the decoder sees the source: 'general' scores every source position by "
-        "h·W·s (Luong et al. 2015, §3.1); with 'none' the encoder's last hidden and cell state "
-        "are the only context (Sutskever et al. 2014).",
+        "h·W·s and 'dot' by h·s (Luong et al. 2015, §3.1), 'additive' by v·tanh(W h + U s) "
+        "(Bahdanau et al. 2015, §3.1), 'multihead' by several scaled products (Vaswani et al. "
+        "2017, §3.2.2); with 'none' the encoder's last hidden and cell state are the only context "
+        "(Sutskever et al. 2014).",
+    )
+    attention_heads: int = Field(
+        8, ge=1, description="Heads of attention 'multihead', which share hidden_size."
     )
     bidirectional: bool = Field(
         True, description="Whether a second encoder reads the source from its end to its start."
@@ -40,14 +49,52 @@ class ModelConfig(Settings):
         description="Width of the encoder in each direction; unless given, the directions share "
         "hidden_size between them.",
     )
-    encoder_layers: int = Field(1, ge=1, description="LSTM layers of the encoder.")
-    decoder_layers: int = Field(1, ge=1, description="LSTM layers of the decoder.")
+    encoder_layers: int = Field(1, ge=1, description="Recurrent layers of the encoder.")
+    decoder_layers: int = Field(1, ge=1, description="Recurrent layers of the decoder.")
+    input_feeding: bool = Field(
+        False,
+        description="Whether the decoder reads its last attentional state beside each word (Luong "
+        "et al. 2015, §3.3): training goes step by step and takes nearly twice as long.",
+    )
+    residual: bool = Field(
+        False,
+        description="Whether a layer's input is added to its output, where both are of one width "
+        "(Wu et al. 2016, §3.1).",
+    )
+    layer_norm: bool = Field(
+        False, description="Whether the output of every layer is normalised (Ba et al. 2016)."
+    )
+    tie_output: bool = Field(
+        False,
+        description="Whether the target embedding is the output layer too (Press and Wolf 2017); "
+        "where the widths differ a projection stands between.",
+    )
+    joint_embedding: bool = Field(
+        False,
+        description="Whether source and target share one embedding; needs tokenizer.joint: true.",
+    )
     dropout: float = Field(
         0.2,
         ge=0.0,
         lt=1.0,
-        description="Share of activations dropped in training: of embeddings, between LSTM "
-        "layers, and of the decoder's state before the output layer.",
+        description="Share of activations dropped in training, wherever no dropout_… says "
+        "otherwise.",
+    )
+    dropout_embedding: float | None = Field(
+        None, ge=0.0, lt=1.0, description="Share dropped of embeddings."
+    )
+    dropout_layers: float | None = Field(
+        None, ge=0.0, lt=1.0, description="Share dropped between layers."
+    )
+    dropout_output: float | None = Field(
+        None, ge=0.0, lt=1.0, description="Share dropped of the state before the output layer."
+    )
+    word_dropout: float = Field(
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Share of each sentence's word types dropped from what both sides read (Gal "
+        "and Ghahramani 2016).",
     )
 
     @property
@@ -65,29 +112,67 @@ class ModelConfig(Settings):
         """Width of what the encoder says about one source position."""
         return self.encoder_size * self.directions
 
+    def dropout_of(self, place: Literal["embedding", "layers", "output"]) -> float:
+        """The share dropped there: its own, or ``dropout``."""
+        own = {
+            "embedding": self.dropout_embedding,
+            "layers": self.dropout_layers,
+            "output": self.dropout_output,
+        }[place]
+        return self.dropout if own is None else own
+
     @model_validator(mode="after")
     def _check_that_the_parts_fit(self) -> Self:
-        if self.encoder_hidden_size is None and self.hidden_size % self.directions:
-            raise ValueError(
-                f"hidden_size must be even for the two directions of the encoder to share it, not "
-                f"{self.hidden_size}: change it, or set encoder_hidden_size"
-            )
-        if self.attention == "none":
-            if self.bidirectional:
-                raise ValueError(
-                    "attention 'none' hands the encoder's last state to the decoder and needs an "
-                    "encoder of one direction, not bidirectional: true; set bidirectional: false"
-                )
-            encoder = (self.encoder_layers, self.encoder_size)
-            decoder = (self.decoder_layers, self.hidden_size)
-            if encoder != decoder:
-                raise ValueError(
-                    f"attention 'none' hands the encoder's last state to the decoder and needs "
-                    f"both of one shape, not {encoder[0]} layers of {encoder[1]} and {decoder[0]} "
-                    f"of {decoder[1]}: make encoder_layers and decoder_layers equal, and leave out "
-                    f"encoder_hidden_size"
-                )
+        check_recurrent(self)
         return self
+
+
+def check_recurrent(config: ModelConfig) -> None:
+    """Refuse a recurrent model whose parts do not fit each other.
+
+    Raises:
+        ValueError: naming what must hold and both values.
+    """
+    if config.encoder_hidden_size is None and config.hidden_size % config.directions:
+        raise ValueError(
+            f"hidden_size must be even for the two directions of the encoder to share it, not "
+            f"{config.hidden_size}: change it, or set encoder_hidden_size"
+        )
+    if config.attention == "dot" and config.memory_size != config.hidden_size:
+        raise ValueError(
+            f"attention 'dot' multiplies the encoder's states with the decoder's and needs both of "
+            f"one width, not {config.memory_size} and {config.hidden_size}: leave out "
+            f"encoder_hidden_size, or take attention 'general'"
+        )
+    if config.attention == "multihead" and config.hidden_size % config.attention_heads:
+        raise ValueError(
+            f"hidden_size must be a multiple of attention_heads, not {config.hidden_size} and "
+            f"{config.attention_heads}: change one of them"
+        )
+    if config.attention == "none":
+        if config.input_feeding:
+            raise ValueError(
+                "input_feeding: true feeds the attentional state and needs an attention, not "
+                "attention: none; set input_feeding: false"
+            )
+        _check_that_states_can_be_handed_on(config)
+
+
+def _check_that_states_can_be_handed_on(config: ModelConfig) -> None:
+    if config.bidirectional:
+        raise ValueError(
+            "attention 'none' hands the encoder's last state to the decoder and needs an "
+            "encoder of one direction, not bidirectional: true; set bidirectional: false"
+        )
+    encoder = (config.encoder_layers, config.encoder_size)
+    decoder = (config.decoder_layers, config.hidden_size)
+    if encoder != decoder:
+        raise ValueError(
+            f"attention 'none' hands the encoder's last state to the decoder and needs "
+            f"both of one shape, not {encoder[0]} layers of {encoder[1]} and {decoder[0]} "
+            f"of {decoder[1]}: make encoder_layers and decoder_layers equal, and leave out "
+            f"encoder_hidden_size"
+        )
 
 
 class TrainConfig(Settings):

@@ -1,4 +1,4 @@
-"""The encoder: an LSTM that reads the source, from both ends by default.
+"""The encoder: an LSTM or GRU that reads the source, from both ends by default.
 
 Legend: B sentences, S source positions, E embedding (or the width of the layer below),
 H width of the memory: all directions side by side, L layers. A mask is True at real tokens.
@@ -14,7 +14,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from model.config import ModelConfig
 from model.dropout import Dropout
-from pipeline.tokenizer import PAD_ID
+from model.embedding import WordEmbedding
+from model.recurrent import LayerEnd, build_unit
 
 
 @dataclass(frozen=True)
@@ -35,33 +36,46 @@ class EncoderOutput:
     mask_BS: Tensor
 
 
-class LstmEncoder(nn.Module):
-    """Annotations [→h; ←h] of every source word (Bahdanau et al. 2015, §3.2), with LSTM units.
+class RecurrentEncoder(nn.Module):
+    """Annotations [→h; ←h] of every source word (Bahdanau et al. 2015, §3.2).
 
-    The usual way to keep padding out of a bidirectional LSTM is a packed sequence. On CPUs that
-    runs at 0.6 of the speed, so each direction is an LSTM of its own over the padded batch: what
+    The units are LSTMs or, with ``architecture: gru``, gated recurrent units as in the paper.
+
+    The usual way to keep padding out of a bidirectional layer is a packed sequence. On CPUs that
+    runs at 0.6 of the speed, so each direction is a layer of its own over the padded batch: what
     a position holds depends only on those read before it, and padding is read after all of them
     once the backward direction is given each sentence reversed inside its own length. The values
     are those of the packed run.
 
     One thing it can't tell is the cell after the last real token, as the fused LSTM shows only
     the cell after the last column. Where it is needed, which is without attention, the run is
-    packed after all.
+    packed after all. A GRU has no cell, and is never packed.
     """
 
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
         super().__init__()
-        self.keeps_cells = config.attention == "none"
-        self.embedding = nn.Embedding(vocab_size, config.embedding_size, padding_idx=PAD_ID)
-        self.dropout = Dropout(config.dropout)
+        self.keeps_cells = config.attention == "none" and config.architecture == "lstm"
+        self.embedding = WordEmbedding(config, vocab_size)
+        self.dropout = Dropout(config.dropout_of("layers"))
         self.layers = nn.ModuleList()
+        self.ends = nn.ModuleList()
         for layer in range(config.encoder_layers):
             width = config.memory_size if layer else config.embedding_size
             # Forward first; the backward direction, if any, second.
             self.layers.append(
                 nn.ModuleList(
-                    nn.LSTM(width, config.encoder_size, batch_first=True)
-                    for _ in range(config.directions)
+                    build_unit(config, width, config.encoder_size) for _ in range(config.directions)
+                )
+            )
+            # Nobody reads the top layer without attention: a norm there would never be trained, and
+            # DistributedDataParallel takes no weight without a gradient.
+            is_read = config.attention != "none" or layer < config.encoder_layers - 1
+            self.ends.append(
+                LayerEnd(
+                    width,
+                    config.memory_size,
+                    residual=config.residual,
+                    layer_norm=config.layer_norm and is_read,
                 )
             )
 
@@ -76,20 +90,20 @@ class LstmEncoder(nn.Module):
         hidden: list[Tensor] = []
         cells: list[Tensor] = []
         below_BSE = self.embedding(source_BS)
-        for directions in self.layers:
+        for layer, (directions, end) in enumerate(zip(self.layers, self.ends, strict=True)):
             assert isinstance(directions, nn.ModuleList)
-            below_BSE = self.dropout(below_BSE)
+            dropped_BSE = self.dropout(below_BSE) if layer else below_BSE
             outputs: list[Tensor] = []
             final_states: list[Tensor] = []
             final_cells: list[Tensor] = []
-            for backward, lstm in enumerate(directions):
-                read_BSE = take_positions(below_BSE, reversed_BS) if backward else below_BSE
-                output_BSH, state_BH, cell_BH = self._run(lstm, read_BSE, source_lengths_B)
+            for backward, unit in enumerate(directions):
+                read_BSE = take_positions(dropped_BSE, reversed_BS) if backward else dropped_BSE
+                output_BSH, state_BH, cell_BH = self._run(unit, read_BSE, source_lengths_B)
                 outputs.append(take_positions(output_BSH, reversed_BS) if backward else output_BSH)
                 final_states.append(state_BH)
                 if cell_BH is not None:
                     final_cells.append(cell_BH)
-            below_BSE = torch.cat(outputs, dim=-1)
+            below_BSE = end(below_BSE, torch.cat(outputs, dim=-1))
             hidden.append(torch.cat(final_states, dim=-1))
             if final_cells:
                 cells.append(torch.cat(final_cells, dim=-1))
@@ -101,21 +115,46 @@ class LstmEncoder(nn.Module):
         )
 
     def _run(
-        self, lstm: nn.Module, read_BSE: Tensor, lengths_B: Tensor
+        self, unit: nn.Module, read_BSE: Tensor, lengths_B: Tensor
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """One layer, one direction: all states, the last real one, and its cell if it is kept."""
         if self.keeps_cells:
             packed = pack_padded_sequence(
                 read_BSE, lengths_B, batch_first=True, enforce_sorted=False
             )
-            packed_output, (state_1BH, cell_1BH) = lstm(packed)
+            packed_output, (state_1BH, cell_1BH) = unit(packed)
             output_BSH, _ = pad_packed_sequence(
                 packed_output, batch_first=True, total_length=read_BSE.shape[1]
             )
             return output_BSH, state_1BH[0], cell_1BH[0]
-        output_BSH, _ = lstm(read_BSE)
+        output_BSH, _ = unit(read_BSE)
         rows_B = torch.arange(len(lengths_B), device=output_BSH.device)
         return output_BSH, output_BSH[rows_B, lengths_B.to(output_BSH.device) - 1], None
+
+
+class LstmEncoder(RecurrentEncoder):
+    """The encoder with LSTM units, for use by itself.
+
+        encoded = LstmEncoder(ModelConfig(attention="none", bidirectional=False), vocab_size)(
+            source_BS, source_lengths_B
+        )
+
+    ``encoded.memory_BSH`` is the sequence of the top layer's states, (B, S, H), zero at padding;
+    ``encoded.final_hidden_LBH`` and ``final_cell_LBH`` are the last states of all layers,
+    (L, B, H). H is ``encoder_size``, with ``bidirectional: true`` twice that. Cells are kept with
+    ``attention: none`` alone, and are None otherwise.
+
+    Raises:
+        ValueError: if the configuration asks for other units.
+    """
+
+    def __init__(self, config: ModelConfig, vocab_size: int) -> None:
+        if config.architecture != "lstm":
+            raise ValueError(
+                f"an LstmEncoder needs architecture 'lstm', not {config.architecture!r}: take "
+                f"RecurrentEncoder"
+            )
+        super().__init__(config, vocab_size)
 
 
 def mask_and_reversal(source_BS: Tensor, source_lengths_B: Tensor) -> tuple[Tensor, Tensor]:

@@ -146,7 +146,7 @@ def test_an_unknown_key_in_the_file_names_the_file(tmp_path: Path) -> None:
     [
         ("train.seed=abc", "train.seed is wrong: input should be a valid integer"),
         ("train.learning_rate=0", "train.learning_rate is wrong: input should be greater than 0"),
-        ("model.attention=nonne", "input should be 'general' or 'none', not 'nonne'"),
+        ("model.attention=nonne", "'multihead' or 'none', not 'nonne'"),
         ("train=5", "train is wrong: "),
         ("train.seed.x=5", "train.seed is wrong: input should be a valid integer"),
         ("registry.name=a/b", "registry.name is wrong: "),
@@ -169,6 +169,14 @@ def test_the_gate_must_decide_on_a_test_that_is_evaluated(small: Path) -> None:
         f"{small}: gate.test must be one of evaluation.tests (test), not 'hard'"
     )
     assert load_config(str(small), ["gate.test=hard", "evaluation.tests=[hard]"])
+
+
+def test_a_joint_embedding_needs_a_joint_vocabulary(small: Path) -> None:
+    assert refusal(small, "model.joint_embedding=true") == (
+        f"{small}: model.joint_embedding: true needs one vocabulary for both languages, "
+        f"tokenizer.joint: true, not false: change one of them"
+    )
+    assert load_config(str(small), ["model.joint_embedding=true", "tokenizer.joint=true"])
 
 
 def test_a_key_that_must_be_given_is_named(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from command_line import REPOSITORY
+from jobs import fit as fitting
 from jobs.config import Config
 from jobs.fit import fit, refuse_other_tokenizers, refuse_unguarded, train_spec
 from model.architectures import TransformerConfig
@@ -215,3 +217,10 @@ def test_training_is_made_of_the_pairs_that_dedup_kept(
     assert train_spec(config, specs).parents == {
         name: data[name].artifact.id for name in ("dedup", "tokenizer", "tensorize")
     }
+
+
+def test_a_training_is_known_by_the_code_of_every_module_that_learns() -> None:
+    modules = {f"model.{path.stem}" for path in (REPOSITORY / "model").glob("[!_]*.py")}
+    # What they configure is in the settings; the others keep, resume or serve what was learnt.
+    not_learning = {"architectures", "checkpoint", "config", "translator", "workers"}
+    assert modules - {f"model.{name}" for name in not_learning} == set(fitting._CODE)

@@ -43,6 +43,23 @@ def test_without_attention_encoder_and_decoder_must_be_of_one_shape(
         ModelConfig.model_validate({"attention": "none", "bidirectional": False} | changes)
 
 
+def test_attention_dot_needs_one_width() -> None:
+    with pytest.raises(ValidationError, match="needs both of one width, not 1024 and 512"):
+        ModelConfig(attention="dot", encoder_hidden_size=512)
+    assert ModelConfig(attention="dot", bidirectional=False).memory_size == 512
+
+
+def test_heads_must_divide_the_width_of_the_decoder() -> None:
+    with pytest.raises(ValidationError, match="multiple of attention_heads, not 512 and 7"):
+        ModelConfig(attention="multihead", attention_heads=7)
+    assert ModelConfig(attention="general", attention_heads=7)
+
+
+def test_without_attention_there_is_nothing_to_feed() -> None:
+    with pytest.raises(ValidationError, match="needs an attention, not attention: none"):
+        ModelConfig(attention="none", bidirectional=False, input_feeding=True)
+
+
 @pytest.mark.parametrize("section", [ModelConfig, TrainConfig, DecodeConfig])
 def test_an_unknown_key_is_refused(
     section: type[ModelConfig] | type[TrainConfig] | type[DecodeConfig],

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from model.config import ModelConfig
-from model.encoder import LstmEncoder, mask_and_reversal, take_positions
+from model.encoder import LstmEncoder, RecurrentEncoder, mask_and_reversal, take_positions
 from pipeline.tokenizer import EOS_ID, PAD_ID
 
 SOURCE_BS = torch.tensor(
@@ -117,3 +117,20 @@ def test_what_padding_holds_reaches_no_gradient() -> None:
         encoder(SOURCE_BS, LENGTHS_B).memory_BSH.sum(), encoder.embedding.weight
     )[0]
     torch.testing.assert_close(encoder.embedding.weight.grad, expected)
+
+
+def test_final_states_of_gated_recurrent_units_are_exact() -> None:
+    config = ModelConfig(architecture="gru", embedding_size=6, hidden_size=8, dropout=0.0)
+    torch.manual_seed(0)
+    encoded = RecurrentEncoder(config, vocab_size=10)(SOURCE_BS, LENGTHS_B)
+    assert encoded.final_cell_LBH is None
+    # The forward direction ends at the last word, the backward one at the first.
+    last = encoded.memory_BSH[torch.arange(4), LENGTHS_B - 1, :4]
+    assert torch.equal(
+        encoded.final_hidden_LBH[0], torch.cat((last, encoded.memory_BSH[:, 0, 4:]), 1)
+    )
+
+
+def test_an_lstm_encoder_refuses_to_be_another() -> None:
+    with pytest.raises(ValueError, match="needs architecture 'lstm', not 'gru'"):
+        LstmEncoder(ModelConfig(architecture="gru"), vocab_size=10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import safetensors.torch
 import torch
 from pydantic import ValidationError
 from torch import nn
@@ -13,13 +14,10 @@ from model.batches import Batch, collate
 from model.config import ModelConfig
 from model.seq2seq import OUTPUT_ROWS, Seq2Seq, real_rows
 from pipeline.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from recurrent_models import DEEP, RECURRENT
 
 SOURCES = [[4, 5, 6], [7], [8, 9, 4, 5], [6, 6], [5, 9], [9, 8, 7]]
 TARGETS = [[6, 5], [7, 4, 9, 8], [4], [9, 9], [8, 5, 6], [7, 6, 5]]
-GENERAL = {"attention": "general"}
-NONE = {"attention": "none", "bidirectional": False}
-DEEP = {"encoder_layers": 2, "decoder_layers": 2}
-KINDS = [GENERAL, NONE, GENERAL | DEEP, NONE | DEEP]
 
 
 def small_model(**changes: object) -> Seq2Seq:
@@ -32,7 +30,7 @@ def pairs() -> Batch:
     return collate(SOURCES, TARGETS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_the_loss_is_the_sum_of_what_search_sees_step_by_step(kind: dict[str, object]) -> None:
     model, batch = small_model(**kind), pairs()
     loss_sum, nll_sum, tokens = model(batch)
@@ -49,7 +47,7 @@ def test_the_loss_is_the_sum_of_what_search_sees_step_by_step(kind: dict[str, ob
     assert not nll_sum.requires_grad
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_padding_changes_no_loss(kind: dict[str, object]) -> None:
     model, batch = small_model(**kind), pairs()
     pad = (0, 3)
@@ -62,7 +60,7 @@ def test_padding_changes_no_loss(kind: dict[str, object]) -> None:
     torch.testing.assert_close(model(wider, 0.1)[0], model(batch, 0.1)[0])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_the_loss_of_a_batch_is_the_sum_of_its_sentences(kind: dict[str, object]) -> None:
     model = small_model(**kind)
     alone = [
@@ -111,9 +109,20 @@ def test_every_lstm_starts_with_a_forget_bias_of_one() -> None:
                 assert torch.equal(ours, expected)
 
 
-def test_recurrent_weights_start_orthogonal() -> None:
-    weight = small_model().decoder.lstm.weight_hh_l0
-    for gate in weight.chunk(4):
+def test_every_gru_starts_with_an_update_bias_of_one() -> None:
+    units = [m for m in small_model(architecture="gru").modules() if isinstance(m, nn.GRU)]
+    assert len(units) == 3
+    for unit in units:
+        expected = torch.tensor([0.0, 1.0, 0.0]).repeat_interleave(unit.hidden_size)
+        assert torch.equal(unit.bias_ih_l0, expected)
+        assert not unit.bias_hh_l0.any()
+
+
+@pytest.mark.parametrize(("architecture", "gates"), [("lstm", 4), ("gru", 3)])
+def test_recurrent_weights_start_orthogonal(architecture: str, gates: int) -> None:
+    weight = small_model(architecture=architecture).decoder.lstm.weight_hh_l0
+    assert isinstance(weight, torch.Tensor)
+    for gate in weight.chunk(gates):
         torch.testing.assert_close(gate @ gate.T, torch.eye(16), atol=1e-5, rtol=0)
 
 
@@ -126,7 +135,7 @@ def test_the_embedding_of_padding_is_zero_and_stays_so() -> None:
         assert not embedding.weight.grad[PAD_ID].any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_every_weight_gets_a_gradient(kind: dict[str, object]) -> None:
     model = small_model(**kind)
     model(pairs()).loss_sum.backward()
@@ -134,7 +143,62 @@ def test_every_weight_gets_a_gradient(kind: dict[str, object]) -> None:
     assert unused == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
+def test_saved_and_loaded_it_is_the_same_model(kind: dict[str, object]) -> None:
+    model, batch = small_model(**kind), pairs()
+    saved = safetensors.torch.save(dict(model.state_dict()))
+    config = ModelConfig.model_validate_json(model.config.model_dump_json())
+    again = Seq2Seq(config, 10, 10)
+    assert again(batch).nll_sum != model(batch).nll_sum
+    again.load_state_dict(safetensors.torch.load(saved))
+    assert torch.equal(again(batch).nll_sum, model(batch).nll_sum)
+
+
+def test_a_tied_output_layer_is_the_target_embedding() -> None:
+    model = small_model(tie_output=True, joint_embedding=True)
+    assert model.output.weight is model.decoder.embedding.weight
+    assert model.encoder.embedding.weight is model.decoder.embedding.weight
+    names = [name for name in model.state_dict() if "embedding" in name or "output" in name]
+    assert names == ["encoder.embedding.weight", "output.bias"]
+    assert small_model(tie_output=True).encoder.embedding.weight.std() > 0.8
+
+
+def test_a_tied_table_is_small_for_the_output_and_large_for_the_reader() -> None:
+    model = small_model(tie_output=True, embedding_size=400).eval()
+    assert float(model.output.weight.detach().std()) == pytest.approx(400**-0.5, rel=0.1)
+    read = model.decoder.embedding(torch.arange(1, 10))
+    assert float(read.detach().std()) == pytest.approx(1.0, rel=0.1)
+    torch.testing.assert_close(read, 20 * model.output.weight[1:])
+
+
+def test_a_weight_that_is_missing_is_still_named() -> None:
+    model = small_model(tie_output=True)
+    weights = model.state_dict()
+    del weights["decoder.embedding.weight"]
+    with pytest.raises(RuntimeError, match=r"Missing key.*decoder\.embedding\.weight"):
+        model.load_state_dict(weights)
+
+
+def test_a_joint_embedding_of_two_vocabularies_is_refused() -> None:
+    with pytest.raises(ValueError, match="one vocabulary for both languages, not 10 and 11"):
+        Seq2Seq(ModelConfig(joint_embedding=True), 10, 11)
+
+
+@pytest.mark.parametrize("place", ["dropout_embedding", "dropout_layers", "dropout_output"])
+def test_each_place_has_a_dropout_of_its_own(place: str) -> None:
+    def loss(seed: int, **changes: object) -> float:
+        model = small_model(**DEEP, **changes)
+        torch.manual_seed(seed)
+        return float(model(pairs()).nll_sum)
+
+    assert loss(1, **{place: 0.5}) != loss(2, **{place: 0.5})
+    others = {"dropout_embedding", "dropout_layers", "dropout_output"} - {place}
+    nowhere = {"dropout": 0.5, **dict.fromkeys(others, 0.0)}
+    assert loss(1, **nowhere) == loss(1, **{place: 0.5})
+    assert loss(1, **nowhere, **{place: 0.0}) == loss(2)
+
+
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_bf16_autocast_is_near_float32(kind: dict[str, object]) -> None:
     model, batch = small_model(**kind), pairs()
     exact = model(batch, 0.1)
@@ -152,7 +216,7 @@ def test_bf16_autocast_is_near_float32(kind: dict[str, object]) -> None:
         assert weight.grad.isfinite().all(), name
 
 
-@pytest.mark.parametrize("kind", [GENERAL, NONE])
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_six_pairs_can_be_learnt_by_heart(kind: dict[str, object]) -> None:
     model, batch = small_model(**kind), pairs()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.03)

@@ -187,6 +187,31 @@ def test_killed_and_resumed_is_never_stopped(
         assert events[0]["history"] == state.history[: len(events[0]["history"])]
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"joint_embedding": True, "tie_output": True, "word_dropout": 0.2},
+        {"architecture": "gru", "attention": "additive", "input_feeding": True},
+    ],
+    ids=["joint, tied, word dropout", "gru, input feeding"],
+)
+def test_other_architectures_resume_to_the_bit_too(
+    tiny_corpus: TinyCorpus, tmp_path: Path, kind: dict[str, Any], one_thread: None
+) -> None:
+    whole = tiny_job(
+        tiny_corpus, Storage(str(tmp_path / "whole")), model=tiny_model(**kind), max_updates=9
+    )
+    train(whole)
+    storage = Storage(str(tmp_path / "killed"))
+    with pytest.raises(KilledError):
+        train(tiny_job(tiny_corpus, storage, killed_at(7), model=tiny_model(**kind), max_updates=9))
+    events: list[Event] = []
+    job = tiny_job(tiny_corpus, storage, events.append, model=tiny_model(**kind), max_updates=9)
+    train(job)
+    assert events[0]["kind"] == "resumed"
+    assert_equal_to_the_bit(job.model, whole.model)
+
+
 @pytest.mark.parametrize("name", [MODEL, OPTIMIZER, STATE, MANIFEST])
 def test_killed_while_it_writes_a_checkpoint_it_goes_on_from_the_one_before(
     tiny_corpus: TinyCorpus,
