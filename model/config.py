@@ -54,7 +54,7 @@ class ModelConfig(Settings):
     input_feeding: bool = Field(
         False,
         description="Whether the decoder reads its last attentional state beside each word (Luong "
-        "et al. 2015, §3.3): training goes step by step and takes nearly twice as long.",
+        "et al. 2015, §3.3): training goes step by step, and slower.",
     )
     residual: bool = Field(
         False,

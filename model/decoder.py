@@ -71,7 +71,7 @@ class RecurrentDecoder(nn.Module):
     h̃_{t-1} then stands beside y_{t-1}, and zeros beside the first. With it every step waits for the
     attention of the one before, and training is a Python loop over T. Without it the layers run
     over a whole teacher-forced target in one fused call and attention for all positions is two
-    batched products: a whole update then takes half the time on CPUs.
+    batched products, which is faster.
 
     The first state comes over a bridge, h_0 = tanh(W_s s), as in Bahdanau et al. 2015, App. A.2.2;
     s is the last state of the encoder's top layer, in both directions where the paper has the
