@@ -20,7 +20,7 @@ def run_clean(run: StageRun) -> Artifact:
         # A cap is on what is learnt from; of validation all is wanted.
         caps = config.corpus.caps if split == config.corpus.train_split else {}
         tasks += [
-            Task(piece.name, _clean_slice, (source, run.spec, piece, config.clean))
+            Task(piece.name, _clean_slice, (source.only(piece.file), run.spec, piece, config.clean))
             for piece in slices_of(split, rows, config.clean.shard_rows, caps)
         ]
     parts = run.parts(tasks)

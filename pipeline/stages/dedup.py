@@ -45,10 +45,14 @@ def run_dedup(run: StageRun) -> Artifact:
         compared += run.parts(tasks, before=before, after=total - before - len(tasks))
     drops = _drops_by_maker([f.name for part in compared for f in part.files])
     tasks = [
-        Task(shard, _keep_rows, (clean, run.spec, train, shard, index, _drops_of(shard, drops)))
+        Task(
+            shard,
+            _keep_rows,
+            (_only(clean, shard), run.spec, train, shard, index, _drops_of(shard, drops)),
+        )
         for index, shard in enumerate(shards)
     ]
-    tasks += [Task(s, _pass_on, (clean, run.spec, validation, s)) for s in passed_on]
+    tasks += [Task(s, _pass_on, (_only(clean, s), run.spec, validation, s)) for s in passed_on]
     parts = run.parts(tasks, before=len(compared))
     counts, decided = artifacts.total_counts(parts), artifacts.total_counts(compared)
     assert counts[f"{train}_visited"] == clean.counts[f"{train}_kept"]
@@ -86,7 +90,11 @@ def _comparisons(run: StageRun, shards: Sequence[str]) -> list[list[Task]]:
     if config.leakage or config.compares:
         passes.append(
             [
-                Task(f"compare-{shard}", _compare_shard, (clean, spec, train, shard, i, config))
+                Task(
+                    f"compare-{shard}",
+                    _compare_shard,
+                    (_only(clean, shard), spec, train, shard, i, config),
+                )
                 for i, shard in enumerate(shards)
             ]
         )
@@ -113,6 +121,10 @@ def _comparisons(run: StageRun, shards: Sequence[str]) -> list[list[Task]]:
             ]
         )
     return passes
+
+
+def _only(clean: Artifact, shard: str) -> Artifact:
+    return clean.only(f"{shard}.parquet")
 
 
 def _drops_by_maker(names: Sequence[str]) -> dict[str, dict[str, list[str]]]:

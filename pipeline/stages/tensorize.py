@@ -27,7 +27,15 @@ def run_tensorize(run: StageRun) -> Artifact:
         Task(
             shard,
             _tensorize,
-            (kept, tokenizer, run.spec, split, shard, run.config.tensorize, variants.get(split, 0)),
+            (
+                kept.only(f"{shard}.parquet"),
+                tokenizer,
+                run.spec,
+                split,
+                shard,
+                run.config.tensorize,
+                variants.get(split, 0),
+            ),
         )
         for split in run.config.splits
         for shard in clean_shards(kept, split)

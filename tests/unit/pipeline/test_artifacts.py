@@ -141,6 +141,20 @@ def test_a_file_that_the_manifest_does_not_list_is_refused(storage: Storage) -> 
         made.local("en.model")
 
 
+def test_an_artifact_of_only_some_files_is_itself_without_the_others(storage: Storage) -> None:
+    storage.write_bytes(f"{spec_of().path}/en.model", b"pieces")
+    part = Part((artifacts.entry_of(storage, spec_of(), "en.model"),), {"pieces": 7})
+    hindi = publish(storage, spec_of()).files
+    made = artifacts.commit(storage, spec_of(), [part, Part(hindi, {})])
+    assert made.names() == ["en.model", "hi.model"]
+    few = made.only("hi.model")
+    assert few.id == made.id
+    assert few.names() == ["hi.model"]
+    assert few.local("hi.model") == made.local("hi.model")
+    with pytest.raises(ArtifactError, match=r"holds no file en\.model"):
+        few.only("hi.model", "en.model")
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"stage": "tokenizer", "files": [3]}']
 )

@@ -13,7 +13,7 @@ import pytest
 
 from pairs import TRAIN, VALIDATION
 from pipeline import artifacts, corpus
-from pipeline.artifacts import Part
+from pipeline.artifacts import Artifact, Part
 from pipeline.clean import CleanConfig
 from pipeline.corpus import CorpusConfig
 from pipeline.dedup import DedupConfig
@@ -216,6 +216,31 @@ def test_progress_is_told_task_by_task(config: DataConfig, storage: Storage) -> 
     _, reports = run(config, storage)
     clean = [(done, total) for name, done, total in reports.advanced if name == "clean"]
     assert clean == [(done, 4) for done in range(5)]
+
+
+def test_the_task_of_a_shard_carries_no_list_of_all_shards(
+    config: DataConfig, storage: Storage
+) -> None:
+    carried: dict[str, list[int]] = {}
+
+    def remember(tasks: Sequence[Task], on_done: Callable[[Task, Part], None]) -> None:
+        for task in tasks:
+            if "-of-" in task.name:
+                made = [a for a in task.arguments if isinstance(a, Artifact)]
+                files = [len(a.files) for a in made if a.spec.stage != "tokenizer"]
+                carried.setdefault(task.function.__name__, []).extend(files)
+        run_here(tasks, on_done)
+
+    results, _ = run(config, storage, remember)
+    assert len(results["clean"].artifact.files) > 3
+    del carried["_compare_english"], carried["_compare_hindi"]
+    assert carried == {
+        "_clean_slice": [1] * 4,
+        "_compare_shard": [1] * 3,
+        "_keep_rows": [1] * 3,
+        "_pass_on": [1],
+        "_tensorize": [1] * 4,
+    }
 
 
 def test_an_interrupted_stage_is_planned_as_such(config: DataConfig, storage: Storage) -> None:
