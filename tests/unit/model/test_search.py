@@ -82,7 +82,8 @@ KINDS = [{}, NONE, TRANSFORMER]
 def random_model(seed: int = 0, words: int = 2, **changes: object) -> TranslationModel:
     """A tiny model whose weights are large enough to have opinions."""
     torch.manual_seed(seed)
-    sizes = {} if "architecture" in changes else {"embedding_size": 5, "hidden_size": 6}
+    recurrent = changes.get("architecture") != "transformer"
+    sizes = {"embedding_size": 5, "hidden_size": 6} if recurrent else {}
     settings = {"dropout": 0.0, **sizes, **changes}
     model = build_model(section_class(settings).model_validate(settings), 12, 4 + words)
     with torch.no_grad():
