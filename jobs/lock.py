@@ -38,7 +38,10 @@ def hold(storage: Storage, name: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise BusyError(f"{name} is being worked on by {_describe(holder)}") from None
+        raise BusyError(
+            f"{name} in {storage.uri} is being worked on by {_describe(holder)}; run the same "
+            f"command again when it has ended"
+        ) from None
     try:
         now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         who = {"host": socket.gethostname(), "process": os.getpid(), "since": now}

@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import CorpusError
+from pipeline.errors import ArtifactError, CorpusError
 from pipeline.lines import Lines, open_lines
 from pipeline.sources import Format
+from pipeline.storage import Storage
 
 SCHEMA = pa.schema([("translation", pa.struct([("en", pa.string()), ("hi", pa.string())]))])
 """The corpus layout: that of ``cfilt/iitb-english-hindi``, and of all files of a corpus."""
@@ -98,6 +99,20 @@ def to_corpus_layout(path: Path, uri: str, columns: tuple[str, str]) -> int:
         return rows
     finally:
         converted.unlink(missing_ok=True)
+
+
+def is_corpus_layout(storage: Storage, path: str, columns: tuple[str, str]) -> bool:
+    """Whether the parquet file at ``path`` is taken over as it is; only its footer is read.
+
+    Of one that can't be read it is said to be, and the stage that reads it says what is wrong.
+    """
+    if columns != ("en", "hi"):
+        return False
+    try:
+        with storage.reading(path) as file:
+            return bool(pq.read_schema(file).equals(SCHEMA))
+    except (ArtifactError, *PARQUET_ERRORS):
+        return True
 
 
 def _open_parquet(path: Path, name: str) -> pq.ParquetFile:

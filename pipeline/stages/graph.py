@@ -8,6 +8,7 @@ from functools import partial
 
 from pipeline import artifacts, corpus
 from pipeline.artifacts import Artifact, ArtifactSpec, code_fingerprint
+from pipeline.formats import is_corpus_layout
 from pipeline.revisions import resolve_revision
 from pipeline.runner import Runner
 from pipeline.sources import SourceConfig, input_files, kind_of
@@ -115,7 +116,11 @@ def _corpus_code(sources: Sequence[SourceConfig]) -> str:
 
 
 def _is_converted(source: SourceConfig) -> bool:
-    return any(file.format != "parquet" for file in input_files(source))
+    columns = (source.english, source.hindi)
+    return any(
+        file.format != "parquet" or not is_corpus_layout(file.storage, file.paths[0], columns)
+        for file in input_files(source)
+    )
 
 
 def plan(config: DataConfig, storage: Storage) -> list[StagePlan]:
@@ -153,7 +158,7 @@ def prepare(
         artifact, seconds = artifacts.find(storage, spec), 0.0
         if artifact is None and runner is None:
             runner = get_runner()
-            # Another command may have made it while this one waited for its turn.
+            # Another command may have made it between the look and the lock.
             artifact = artifacts.find(storage, spec)
         skipped = artifact is not None
         if artifact is None:

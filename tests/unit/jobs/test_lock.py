@@ -64,8 +64,9 @@ def test_a_second_holder_is_told_process_host_and_time(storage: Storage, tmp_pat
         end(process)
     host = re.escape(socket.gethostname())
     assert re.fullmatch(
-        rf"retrain-seed is being worked on by process {process.pid} on {host} "
-        r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d",
+        rf"retrain-seed in {tmp_path} is being worked on by process {process.pid} on {host} since "
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d; run the same command again when it "
+        r"has ended",
         str(caught.value),
     )
 
@@ -105,7 +106,9 @@ def test_a_holder_without_a_readable_note_is_another_process(
     (tmp_path / "locks" / "retrain-seed.json").write_text(note)
     try:
         with (
-            pytest.raises(BusyError, match=r"worked on by another process$"),
+            pytest.raises(
+                BusyError, match=r"worked on by another process; run the same command again"
+            ),
             hold(storage, "retrain-seed"),
         ):
             pass

@@ -33,7 +33,7 @@ def job(tmp_path: Path) -> JobContext:
 def test_while_another_command_makes_artifacts_none_are_made(job: JobContext) -> None:
     with (
         hold(job.storage, "data"),
-        pytest.raises(BusyError, match=r"^data is being worked on by process \d+ on "),
+        pytest.raises(BusyError, match=r"^data in .* is being worked on by process \d+ on "),
     ):
         run_stages(job, until="corpus")
     assert job.storage.list("artifacts") == []

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -28,6 +29,7 @@ from pipeline.stages import (
     plan,
     prepare,
     sampled_token_arrays,
+    specs,
     token_arrays,
 )
 from pipeline.storage import Storage, sha256_of
@@ -594,3 +596,13 @@ def test_a_file_of_a_source_that_changed_is_named_by_the_plan(
     state, why = states(several, storage)["corpus"]
     assert state == "run"
     assert why.startswith("sources.book.files.data/book/train-00000-of-00001.parquet [")
+
+
+def test_only_a_source_that_is_converted_is_known_by_the_code_that_converts_it(
+    config: DataConfig, storage: Storage, tmp_path: Path
+) -> None:
+    assert specs(config, storage)["corpus"].code == ""
+    train = tmp_path / "corpus" / "data" / "train-00000-of-00001.parquet"
+    english, hindi = zip(*TRAIN, strict=True)
+    pq.write_table(pa.table({"en": english, "hi": hindi}), train)
+    assert specs(config, storage)["corpus"].code != ""
