@@ -14,15 +14,21 @@ from pipeline.statistics import STATISTICS
 def run_clean(run: StageRun) -> Artifact:
     """Clean the training and the validation split."""
     source, config = run.done["corpus"], run.config
-    tasks = []
+    tasks: list[Task] = []
     for split in config.splits:
         rows = {name: parquet_rows(source, name) for name in corpus.files_of(source, split)}
         # A cap is on what is learnt from; of validation all is wanted.
         caps = config.corpus.caps if split == config.corpus.train_split else {}
-        tasks += [
-            Task(piece.name, _clean_slice, (source.only(piece.file), run.spec, piece, config.clean))
-            for piece in slices_of(split, rows, config.clean.shard_rows, caps)
-        ]
+        for piece in slices_of(split, rows, config.clean.shard_rows, caps):
+            share = (piece.stop - piece.start) / rows[piece.file]
+            tasks.append(
+                Task(
+                    piece.name,
+                    _clean_slice,
+                    (source.only(piece.file), run.spec, piece, config.clean),
+                    weight=share * source.entry(piece.file).size,
+                )
+            )
     parts = run.parts(tasks)
     counts = artifacts.total_counts(parts)
     for split in config.splits:

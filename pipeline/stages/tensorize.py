@@ -36,6 +36,7 @@ def run_tensorize(run: StageRun) -> Artifact:
                 run.config.tensorize,
                 variants.get(split, 0),
             ),
+            weight=kept.entry(f"{shard}.parquet").size,
         )
         for split in run.config.splits
         for shard in clean_shards(kept, split)

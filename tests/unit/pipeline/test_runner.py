@@ -10,7 +10,7 @@ import pytest
 from pipeline import artifacts
 from pipeline.artifacts import ArtifactSpec, Part
 from pipeline.errors import CorpusError
-from pipeline.runner import Task, run_here, run_parts
+from pipeline.runner import Task, heaviest_first, run_here, run_parts
 from pipeline.storage import Storage
 
 SPEC = ArtifactSpec("clean", {"shard_rows": 2}, "c0de", {})
@@ -95,3 +95,9 @@ def test_a_task_whose_file_is_gone_runs_again(storage: Storage) -> None:
 
 def test_no_tasks_are_no_parts(storage: Storage) -> None:
     assert run(storage, []) == ([], [0])
+
+
+def test_the_heaviest_task_is_started_first_and_equals_keep_their_order() -> None:
+    weights = {"a": 1.0, "b": 7.5, "c": 0.0, "d": 7.5, "e": 2.0}
+    tasks = [Task(name, publish, (name,), weight) for name, weight in weights.items()]
+    assert [task.name for task in heaviest_first(tasks)] == ["b", "d", "e", "a", "c"]
