@@ -7,7 +7,6 @@ A user namespace lets anybody mount it; where the system forbids those the tests
 from __future__ import annotations
 
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -16,16 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from command_line import ANUVAD, Finished, run
+from data_job import write_data_job
 from jobs.config import load_config
 from jobs.console import JobConsole
 from jobs.context import JobContext
 from killing import Silent, assert_same
-from pairs import TRAIN, VALIDATION
 from pipeline import artifacts
-from pipeline.corpus import write_pairs
 from pipeline.runner import run_here
 from pipeline.stages import prepare
 from pipeline.storage import Storage, sha256_of
@@ -104,26 +101,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A configuration whose storage is on the disk, with two thousand pairs in four shards."""
-    rng = random.Random(7)
-    plain = [pair for pair in TRAIN if not any(map(str.isdigit, pair[0]))]
-    pairs = []
-    for _ in range(2_000):
-        drawn = rng.sample(plain, 3)
-        pairs.append((" ".join(en for en, _ in drawn), " ".join(hi for _, hi in drawn)))
-    folder = tmp_path / "pairs" / "data"
-    folder.mkdir(parents=True)
-    write_pairs(pairs, folder / "train-00000-of-00001.parquet")
-    write_pairs(VALIDATION, folder / "validation-00000-of-00001.parquet")
-    path = tmp_path / "full.yaml"
-    settings = {
-        "corpus": {"source": str(tmp_path / "pairs")},
-        "clean": {"shard_rows": 500},
-        "tokenizer": {"vocab_size": 55, "byte_fallback": False},
-        "registry": {"name": "full"},
-        "storage": str(tmp_path / "disk" / "storage"),
-    }
-    path.write_text(yaml.safe_dump(settings))
-    return path
+    return write_data_job(tmp_path, "full", 2_000, 500, tmp_path / "disk" / "storage")
 
 
 def bytes_on_disk(folder: Path) -> int:

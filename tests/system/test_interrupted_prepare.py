@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import signal
 import subprocess
 import time
@@ -14,17 +13,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-import yaml
 
 from command_line import ANUVAD, anuvad, environment
+from data_job import write_data_job
 from jobs.config import load_config
 from jobs.console import JobConsole
 from jobs.context import JobContext
 from killing import Silent, assert_same
-from pairs import TRAIN, VALIDATION
 from pipeline import artifacts
 from pipeline.artifacts import Artifact
-from pipeline.corpus import write_pairs
 from pipeline.runner import run_here
 from pipeline.stages import prepare
 from pipeline.storage import Storage
@@ -41,26 +38,7 @@ RAYS_OWN = {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A configuration whose training split is six thousand pairs in sixty shards."""
-    rng = random.Random(7)
-    plain = [pair for pair in TRAIN if not any(map(str.isdigit, pair[0]))]
-    pairs = []
-    for _ in range(6_000):
-        drawn = rng.sample(plain, 3)
-        pairs.append((" ".join(en for en, _ in drawn), " ".join(hi for _, hi in drawn)))
-    folder = tmp_path / "pairs" / "data"
-    folder.mkdir(parents=True)
-    write_pairs(pairs, folder / "train-00000-of-00001.parquet")
-    write_pairs(VALIDATION, folder / "validation-00000-of-00001.parquet")
-    path = tmp_path / "interrupted.yaml"
-    settings = {
-        "corpus": {"source": str(tmp_path / "pairs")},
-        "clean": {"shard_rows": 100},
-        "tokenizer": {"vocab_size": 55, "byte_fallback": False},
-        "registry": {"name": "interrupted"},
-        "storage": str(tmp_path / "storage"),
-    }
-    path.write_text(yaml.safe_dump(settings))
-    return path
+    return write_data_job(tmp_path, "interrupted", 6_000, 100, tmp_path / "storage")
 
 
 def undisturbed(config: Path, folder: Path) -> dict[str, Artifact]:
