@@ -30,22 +30,23 @@ def hold(storage: Storage, name: str) -> Iterator[None]:
         return
     path = storage.local_root / "locks" / f"{name}.lock"
     holder = path.with_suffix(".json")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AnuvadError(f"{path.parent} must be writable, but: {error.strerror}") from error
     lock = FileLock(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise BusyError(
             f"{name} in {storage.uri} is being worked on by {_describe(holder)}; run the same "
             f"command again when it has ended"
         ) from None
+    except OSError as error:
+        raise AnuvadError(f"{path.parent} must be writable, but: {error.strerror}") from error
     try:
         now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         who = {"host": socket.gethostname(), "process": os.getpid(), "since": now}
-        holder.write_text(json.dumps(who))
+        # On a full disk the lock holds all the same; only who holds it is not said.
+        with contextlib.suppress(OSError):
+            holder.write_text(json.dumps(who))
         yield
     finally:
         holder.unlink(missing_ok=True)

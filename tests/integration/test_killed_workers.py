@@ -47,7 +47,7 @@ DEATHS = {
         "by-hindi-00000-of-00003": ONE_FILE,
         "train-00000-of-00004": FILES,
     },
-    "tokenizer": {"en": ONE_FILE},
+    "tokenizer": {"en": ONE_FILE, "report": ONE_FILE},
     "tensorize": {"train-00000-of-00004": ONE_FILE},
 }
 
