@@ -82,16 +82,19 @@ def test_no_package_imports_the_tests() -> None:
     assert not {path for name in names for path in importers(name)}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("module", ["pipeline.stages", "pipeline.runner", "jobs.config"])
 def test_data_and_configuration_load_neither_torch_nor_ray_nor_mlflow(module: str) -> None:
     assert not loaded_by(module) & {"torch", "ray", "mlflow", "transformers", "datasets"}
 
 
+@pytest.mark.integration
 def test_the_command_line_loads_next_to_nothing() -> None:
     heavy = {"torch", "ray", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "sacrebleu"}
     assert not loaded_by("jobs.cli") & heavy
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("module", ["model.translator", "model.training"])
 def test_the_model_loads_neither_ray_nor_mlflow(module: str) -> None:
     assert not loaded_by(module) & {"ray", "mlflow"}

@@ -15,6 +15,9 @@ from command_line import ANUVAD, REPOSITORY, SEED, anuvad, environment, run
 from jobs.cli import _user_errors, program
 from pipeline.errors import BusyError, ConfigError
 
+# Each starts the command in a process of its own.
+pytestmark = pytest.mark.integration
+
 COMMANDS = (
     "prepare",
     "train",

@@ -33,6 +33,7 @@ def test_a_fresh_storage_has_nothing_and_stays_untouched(
     assert not storage.exists()
 
 
+@pytest.mark.integration
 def test_asking_a_fresh_storage_imports_neither_mlflow_nor_ray(tmp_path: Path) -> None:
     code = (
         "import sys; from jobs.cli import run\n"

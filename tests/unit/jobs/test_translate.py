@@ -109,6 +109,7 @@ def test_translations_keep_their_order_and_sentences_cut_are_counted(model_folde
     assert cut == [3]
 
 
+@pytest.mark.integration
 def test_a_model_folder_is_loaded_without_mlflow_and_ray(
     model_folder: Path, tmp_path: Path
 ) -> None:

@@ -29,6 +29,9 @@ from pipeline.storage import Storage, sha256_of
 from pipeline.tensorize import TensorizeConfig
 from pipeline.tokenizer import TokenizerConfig
 
+# Each case is a process with a limit of its own.
+pytestmark = pytest.mark.integration
+
 
 @dataclass(frozen=True)
 class Undisturbed:

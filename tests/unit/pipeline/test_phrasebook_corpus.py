@@ -248,6 +248,7 @@ def test_one_s_own_thing_is_apna(pairs):
                 assert not re.search(rf"(^| ){forbidden} ", pair.hindi), pair
 
 
+@pytest.mark.integration
 def test_the_same_seed_gives_the_same_corpus_in_another_process():
     code = (
         "import hashlib; from pipeline.phrasebook import PhrasebookConfig, generate;"

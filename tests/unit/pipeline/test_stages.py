@@ -345,6 +345,7 @@ def test_of_training_pairs_only_other_segmentations_are_drawn(
     assert sampled_token_arrays(made, "validation") == []
 
 
+@pytest.mark.integration
 def test_the_same_segmentations_are_drawn_in_another_process(
     config: DataConfig, storage: Storage, tmp_path: Path
 ) -> None:
