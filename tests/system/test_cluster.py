@@ -12,11 +12,17 @@ from command_line import SEED, anuvad
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
+# A cluster of the test's own, on this machine only; another Ray of this process may have a token.
+OPEN = {"RAY_AUTH_MODE": "disabled"}
+
+
 @pytest.fixture
-def address() -> Iterator[str]:
+def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a cluster of two nodes of one CPU each."""
     from ray.cluster_utils import Cluster
 
+    for name, value in OPEN.items():
+        monkeypatch.setenv(name, value)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:
         cluster.add_node(num_cpus=1)
@@ -38,6 +44,7 @@ def test_the_same_command_uses_the_cluster_that_ray_address_names(
         "--json",
         cwd=tmp_path,
         RAY_ADDRESS=address,
+        **OPEN,
     )
     assert done.code == 0, done.err
     assert f"connecting to {address}" in done.err
