@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from command_line import SEED, anuvad
+from ray_cluster import two_nodes
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -19,17 +20,10 @@ OPEN = {"RAY_AUTH_MODE": "disabled"}
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a cluster of two nodes of one CPU each."""
-    from ray.cluster_utils import Cluster
-
     for name, value in OPEN.items():
         monkeypatch.setenv(name, value)
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    try:
-        cluster.add_node(num_cpus=1)
-        cluster.wait_for_nodes()
+    with two_nodes() as (cluster, _):
         yield cluster.address
-    finally:
-        cluster.shutdown()
 
 
 def test_the_same_command_uses_the_cluster_that_ray_address_names(

@@ -21,6 +21,7 @@ from pipeline.stages import DataConfig, prepare
 from pipeline.storage import Storage
 from pipeline.tensorize import TensorizeConfig
 from pipeline.tokenizer import TokenizerConfig
+from ray_cluster import two_nodes
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -83,17 +84,11 @@ def config(tmp_path: Path) -> DataConfig:
 def test_a_node_that_is_lost_in_the_middle_of_a_stage_changes_no_byte(
     config: DataConfig, quick_to_notice: None, tmp_path: Path
 ) -> None:
-    from ray.cluster_utils import Cluster
-
     expected = prepare(config, Storage(str(tmp_path / "here")), lambda: run_here, Silent())
     storage = Storage(str(tmp_path / "storage"))
     (tmp_path / "stuck").mkdir()
     (tmp_path / "work").write_bytes(pickle.dumps((config, storage, Silent())))
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    driver: subprocess.Popen[str] | None = None
-    try:
-        node = cluster.add_node(num_cpus=1)
-        cluster.wait_for_nodes()
+    with two_nodes() as (cluster, node):
         driver = subprocess.Popen(
             [sys.executable, "-c", PREPARE, cluster.address, node.node_id, str(tmp_path)],
             env=environment(**ENVIRONMENT, PYTHONPATH=f"{REPOSITORY}:{REPOSITORY / 'tests'}"),
@@ -101,19 +96,19 @@ def test_a_node_that_is_lost_in_the_middle_of_a_stage_changes_no_byte(
             stderr=subprocess.PIPE,
             text=True,
         )
-        clean = tmp_path / "storage" / expected["clean"].artifact.path
-        # The other node has done all that it is given; what is left is stuck on this one.
-        while not list((tmp_path / "stuck").iterdir()) or len(list(clean.glob("parts/*"))) < 3:
-            assert driver.poll() is None, driver.communicate()[1]
-            time.sleep(0.05)
-        assert not (clean / "manifest.json").exists()
-        cluster.remove_node(node, allow_graceful=False)
-        said = driver.communicate()[1]
-        assert driver.returncode == 0, said
-    finally:
-        if driver is not None and driver.poll() is None:
-            driver.kill()
-            driver.communicate()
-        cluster.shutdown()
+        try:
+            clean = tmp_path / "storage" / expected["clean"].artifact.path
+            # The other node has done all that it is given; what is left is stuck on this one.
+            while not list((tmp_path / "stuck").iterdir()) or len(list(clean.glob("parts/*"))) < 3:
+                assert driver.poll() is None, driver.communicate()[1]
+                time.sleep(0.05)
+            assert not (clean / "manifest.json").exists()
+            cluster.remove_node(node, allow_graceful=False)
+            said = driver.communicate()[1]
+            assert driver.returncode == 0, said
+        finally:
+            if driver.poll() is None:
+                driver.kill()
+                driver.communicate()
     for result in expected.values():
         assert_same(artifacts.load(storage, result.artifact.id), result.artifact)
