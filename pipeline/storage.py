@@ -114,10 +114,7 @@ class Storage:
             raise ArtifactError(f"no file at {self.uri_of(path)}")
         if self._local_root is None:
             # Times in S3 have a resolution of a second.
-            with (
-                self._named(path, "readable"),
-                self._filesystem.open_input_file(self._full(path)) as source,
-            ):
+            with self.reading(path) as source:
                 if etag := _etag_of(source):
                     return f"{info.size} bytes of ETag {etag}"
         return f"{info.size} bytes of {info.mtime}"
@@ -245,10 +242,7 @@ class Storage:
             if not local.is_file():
                 raise ArtifactError(f"no file at {local}")
             return local
-        with (
-            self._named(path, "readable"),
-            self._filesystem.open_input_file(self._full(path)) as source,
-        ):
+        with self.reading(path) as source:
             size = source.size()
             version = _etag_of(source) or str(self._info(path).mtime_ns)
             folder = hashlib.sha256(version.encode()).hexdigest()[:16]
