@@ -54,8 +54,10 @@ _CODE = (
     "model.dropout",
     "model.embedding",
     "model.encoder",
+    "model.job",
     "model.loss",
     "model.precision",
+    "model.progress",
     "model.recurrent",
     "model.rows",
     "model.schedule",
@@ -66,6 +68,7 @@ _CODE = (
     "model.transformer_attention",
     "model.transformer_layers",
     "model.translation_model",
+    "model.update",
     "model.validation",
 )
 
@@ -280,7 +283,8 @@ def _train_here(order: TrainOrder, report: Callable[[Event], None]) -> None:
     from model.build import build_model
     from model.checkpoint import CheckpointFolder
     from model.dataset import TokenDataset
-    from model.training import TrainingJob, train
+    from model.job import TrainingJob
+    from model.training import train
     from model.validation import DevSet
     from model.workers import Workers
     from pipeline.tokenizer import Tokenizer

@@ -20,7 +20,8 @@ from model.build import build_model
 from model.checkpoint import CheckpointFolder
 from model.config import TrainConfig
 from model.dataset import TokenDataset
-from model.training import TrainingJob, train
+from model.job import TrainingJob
+from model.training import train
 from model.translation_model import TranslationModel
 from model.validation import DevSet
 from model.workers import Workers

@@ -21,9 +21,11 @@ from model.batch_plan import Update, plan_epoch
 from model.batches import collate
 from model.checkpoint import MANIFEST, MODEL, OPTIMIZER, STATE, CheckpointFolder
 from model.dataset import TokenDataset
+from model.job import TrainingJob, TrainingState
 from model.schedule import learning_rate
-from model.training import TrainingJob, TrainingState, _seed_dropout, backward, plan_settings, train
+from model.training import plan_settings, train
 from model.translation_model import TranslationModel
+from model.update import backward, seed_dropout
 from model.validation import DevScores
 from model.workers import Workers
 from pipeline.errors import TrainingError
@@ -144,7 +146,7 @@ def test_it_learns(undisturbed: tuple[TrainingJob, TrainingState]) -> None:
 @pytest.mark.parametrize("other", [(2, 5, 0), (1, 6, 0), (1, 5, 1), (1, 5, 256), (1, 4, 256)])
 def test_dropout_depends_on_seed_update_and_micro_batch(other: tuple[int, int, int]) -> None:
     def mask(seed: int, number: int, index: int) -> list[bool]:
-        _seed_dropout(torch.device("cpu"), seed, number, index)
+        seed_dropout(torch.device("cpu"), seed, number, index)
         return (nn.functional.dropout(torch.ones(200), 0.5) > 0).tolist()
 
     assert mask(1, 5, 0) == mask(1, 5, 0)
@@ -284,7 +286,7 @@ def test_time_adds_up_over_starts(
     tiny_corpus: TinyCorpus, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = itertools.count(step=60)  # A minute each time it is looked at.
-    monkeypatch.setattr("model.training.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("model.progress.time.monotonic", lambda: float(next(clock)))
     with pytest.raises(KilledError):
         train(tiny_job(tiny_corpus, storage, killed_at(13)))
     saved = tiny_job(tiny_corpus, storage).folder.load(10).state["seconds"]
@@ -730,7 +732,7 @@ def test_validation_time_does_not_count_into_tokens_per_second(
             now[0] += 1000.0
             return super().score(model, workers, precision)
 
-    monkeypatch.setattr("model.training.time.monotonic", look)
+    monkeypatch.setattr("model.progress.time.monotonic", look)
     dev: Any = SlowDev(bleu(1.0))
     job = tiny_job(tiny_corpus, storage, validate_every=1, max_updates=3)
     state = train(replace(job, dev=dev))

@@ -18,7 +18,8 @@ from model.build import build_model
 from model.checkpoint import CheckpointFolder
 from model.config import DecodeConfig, ModelConfig, TrainConfig
 from model.dataset import TokenDataset
-from model.training import TrainingJob, train
+from model.job import TrainingJob
+from model.training import train
 from model.translator import (
     FORMAT_VERSION,
     MANIFEST,

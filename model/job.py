@@ -1,0 +1,72 @@
+"""What a training is made of, and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from model.checkpoint import CheckpointFolder
+from model.config import TrainConfig
+from model.dataset import TokenDataset
+from model.translation_model import TranslationModel
+from model.validation import DevSet
+from model.workers import Workers
+
+
+@dataclass
+class TrainingState:
+    """Where a training stands; with weights and optimizer, all that resuming needs.
+
+    Attributes:
+        update: updates done.
+        epoch: the epoch in progress, from 0.
+        update_in_epoch: updates done of it.
+        target_tokens: real target tokens gone through, those of skipped updates included.
+        seconds: time spent, in this and earlier starts.
+        best_score: the best of ``metric`` so far; None before the first validation.
+        best_update: the update that it was reached at.
+        bad_validations: validations in a row that were no better.
+        bad_updates: updates in a row that were skipped.
+        skipped_updates: updates skipped in all.
+        history: the reports so far, for the learning curves.
+    """
+
+    update: int = 0
+    epoch: int = 0
+    update_in_epoch: int = 0
+    target_tokens: int = 0
+    seconds: float = 0.0
+    best_score: float | None = None
+    best_update: int | None = None
+    bad_validations: int = 0
+    bad_updates: int = 0
+    skipped_updates: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+Report = Callable[[dict[str, Any]], None]
+"""Is handed each event: a dict with ``kind`` and figures, see :func:`model.training.train`."""
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """All that a training is made of.
+
+    Attributes:
+        config: what is learnt and for how long.
+        model: on ``workers.device``, initialised alike on every worker.
+        data: the training split.
+        dev: the development set.
+        folder: where its checkpoints are.
+        workers: this process's place.
+        report: called on rank 0 only.
+    """
+
+    config: TrainConfig
+    model: TranslationModel
+    data: TokenDataset
+    dev: DevSet
+    folder: CheckpointFolder
+    workers: Workers
+    report: Report
