@@ -39,8 +39,9 @@ test-all: $(READY) ## the slow ones too: faults, several nodes, real data
 	@$(BIN)/python -m pytest -q
 
 .PHONY: bench
-bench: $(READY) ## speed and memory beside their goals, some ten minutes; a quiet machine is best
-	@$(BIN)/python tests/bench/bench_pipeline.py
+bench: $(READY) ## speed and memory beside their goals, half an hour; a quiet machine is best
+	@$(BIN)/python tests/bench/bench_pipeline.py; pipeline=$$?; \
+		$(BIN)/python tests/bench/bench_training.py && exit $$pipeline
 
 .PHONY: check
 check: $(READY) ## format, lint, types and fast tests, warnings as errors

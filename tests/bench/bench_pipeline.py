@@ -18,35 +18,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from corpora import default_data, four_times, generate
 from goals import Figure, print_figures
 from measure import Run, in_fresh_process, watch
-
-from pipeline.corpus import write_pairs
-from pipeline.formats import SCHEMA
-from pipeline.phrasebook import PhrasebookConfig, generate
 
 PARTS = Path(__file__).resolve().with_name("pipeline_parts.py")
 REPOSITORY = PARTS.parent.parent.parent
 ROUNDS = 3
 NAMES = ("overhead", "scaling", "prepare", "four-times", "unchanged")
-SALTS = (("", ""), (" alpha", " अल्फ़ा"), (" beta", " बीटा"), (" gamma", " गामा"))
 _MIB = 1 << 20
 
 
 def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, default=_default_data())
+    parser.add_argument("--data", type=Path, default=default_data("bench"))
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="anuvad-bench-") as scratch:
@@ -55,14 +46,9 @@ def main() -> None:
     sys.exit(not all(figure.reached for figure in figures))
 
 
-def _default_data() -> Path | None:
-    root = Path(os.environ.get("ANUVAD_DATA", REPOSITORY.parent / "shared" / "data"))
-    return root / "bench" if (root / "bench" / "data").is_dir() else None
-
-
 def measure(data: Path | None, scratch: Path, only: list[str]) -> list[Figure]:
     """All figures that are asked for."""
-    data = data or _generate(scratch / "generated")
+    data = data or generate(scratch / "generated")
     storage = scratch / "storage"
     _say("preparing the corpus")
     first = _prepare(data, storage)
@@ -79,7 +65,7 @@ def measure(data: Path | None, scratch: Path, only: list[str]) -> list[Figure]:
         found.append(_scaling(data, storage))
     if "four-times" in only:
         _say("preparing four times the data")
-        larger = _prepare(_four_times(data, scratch / "four-times"), scratch / "storage-of-four")
+        larger = _prepare(four_times(data, scratch / "four-times"), scratch / "storage-of-four")
         growth = larger.peak[1] / first.peak[1]
         found.append(_memory("largest process, 4 × data", larger, 700))
         found.append(Figure("4 × data, memory", f"{growth:.2f} ×", "≤ 1.10 ×", growth <= 1.10))
@@ -150,36 +136,6 @@ def _scaling(data: Path, storage: Path) -> Figure:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr)
-
-
-def _generate(folder: Path) -> Path:
-    _say("generating 400,000 pairs")
-    for split, pairs in generate(PhrasebookConfig(train_pairs=400_000)).items():
-        out = folder / "data" / f"{split}-00000-of-00001.parquet"
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_pairs([(pair.english, pair.hindi) for pair in pairs], out)
-    return folder
-
-
-def _four_times(data: Path, folder: Path) -> Path:
-    """The corpus with its training files four times, each time with another word at the end."""
-    (folder / "data").mkdir(parents=True)
-    files = sorted((data / "data").glob("*.parquet"))
-    train = [file for file in files if file.name.startswith("train-")]
-    total = len(train) * len(SALTS)
-    for number, (file, salt) in enumerate((f, s) for s in SALTS for f in train):
-        pairs = pq.read_table(file).column("translation").combine_chunks()
-        pairs = pairs if isinstance(pairs, pa.StructArray) else pa.concat_arrays(pairs.chunks)
-        sides = [
-            pc.binary_join_element_wise(pairs.field(name), word, "")
-            for name, word in zip(("en", "hi"), salt, strict=True)
-        ]
-        salted = pa.StructArray.from_arrays(sides, ["en", "hi"])
-        out = folder / "data" / f"train-{number:05}-of-{total:05}.parquet"
-        pq.write_table(pa.table([salted], schema=SCHEMA), out, row_group_size=20_000)
-    for file in set(files) - set(train):
-        shutil.copy(file, folder / "data")
-    return folder
 
 
 if __name__ == "__main__":

@@ -1,0 +1,235 @@
+"""The training: its speed and its memory, beside their goals and beside what the machine can do.
+
+    python tests/bench/bench_training.py [--data FOLDER] [--only NAME …]
+
+``FOLDER`` is a corpus of the IITB layout; without one, pairs are generated from the phrasebook.
+8,000 pieces a side, embedding 512, a bidirectional encoder of 512 a direction, a decoder of 512.
+Rounds alternate and medians of their ratios are shown, as nothing else says anything on a machine
+that others use too. Tokens are real target tokens, each sentence's end included. What is measured:
+
+    peak        useful FLOP/s of the bare loop against a product of 2048 × 2048 matrices, one thread
+    workers     the whole `anuvad train`, two workers of one thread against twice one worker
+    loop        the whole `anuvad train` with dropout, reports and checkpoints, but no validation,
+                against the bare loop without dropout
+    batches     tokens a second of the bare loop on all cores, by the size of a micro-batch
+    memory      the training worker of `anuvad train`, and the same with four times the data
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from corpora import default_data, four_times, generate
+from goals import Figure, print_figures
+from measure import Run, in_fresh_process, watch
+from training_job import BASE, SETTINGS
+
+PARTS = Path(__file__).resolve().with_name("training_parts.py")
+ROUNDS = 3
+NAMES = ("peak", "workers", "loop", "batches", "memory")
+CORES = len(os.sched_getaffinity(0))
+# One checkpoint and about a minute of updates after those that warm kernels and caches up.
+WARMUP_UPDATES = 6
+UPDATES = 30
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where things are, and what was measured already.
+
+    Attributes:
+        corpus: the corpus in the layout of the IITB's.
+        storage: where it is prepared.
+    """
+
+    corpus: Path
+    storage: Path
+
+    def loop(self, *overrides: str, threads: int = 1) -> dict[str, float]:
+        """What the bare loop comes to."""
+        return self._part("loop", *self._arguments(*overrides), threads=threads)
+
+    def peak(self, threads: int = 1) -> dict[str, float]:
+        """GFLOP/s of the largest products, by precision."""
+        return self._part("peak", threads=threads)
+
+    def train(self, *overrides: str) -> tuple[float, Run]:
+        """Tokens a second of the whole command after its warm-up, and what was seen of it."""
+        command = [
+            str(Path(sys.executable).with_name("anuvad")),
+            "train",
+            str(BASE),
+            *SETTINGS,
+            f"corpus.source={self.corpus}",
+            f"storage={self.storage}",
+            f"train.max_updates={UPDATES}",
+            f"train.log_every={WARMUP_UPDATES}",
+            f"train.validate_every={UPDATES + 1}",
+            f"train.checkpoint_every={UPDATES // 2}",
+            "train.dev_sentences=16",
+            *overrides,
+            "--json",
+        ]
+        run = watch(command)
+        training = json.loads(run.output)["training"]
+        folder = self.storage / "artifacts" / training
+        lines = (folder / "history.jsonl").read_text().splitlines()
+        events = [event for event in map(json.loads, lines) if event["kind"] == "train"]
+        first, last = events[0], events[-1]
+        tokens = last["target_tokens"] - first["target_tokens"]
+        # The next one is to train again.
+        shutil.rmtree(folder)
+        return tokens / (last["seconds"] - first["seconds"]), run
+
+    def prepare(self) -> None:
+        """Make the token arrays."""
+        watch(
+            [
+                str(Path(sys.executable).with_name("anuvad")),
+                "prepare",
+                str(BASE),
+                *SETTINGS,
+                *self._places(),
+            ]
+        )
+
+    def _arguments(self, *overrides: str) -> list[str]:
+        return ["--set", *self._places(), *overrides]
+
+    def _places(self) -> list[str]:
+        return [f"corpus.source={self.corpus}", f"storage={self.storage}"]
+
+    def _part(self, name: str, *arguments: str, threads: int) -> dict[str, float]:
+        output = in_fresh_process(PARTS, name, "--threads", str(threads), *arguments)
+        found: dict[str, float] = json.loads(output)
+        return found
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, default=default_data("bench-balanced"))
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="anuvad-bench-") as folder:
+        scratch = Path(folder)
+        corpus = (options.data or generate(scratch / "generated")).resolve()
+        bench = Bench(corpus, scratch / "storage")
+        say("preparing the corpus")
+        bench.prepare()
+        figures = []
+        if "peak" in options.only:
+            figures += _against_peak(bench)
+        if "batches" in options.only:
+            figures += _batches(bench)
+        if {"workers", "loop", "memory"} & {*options.only}:
+            figures += _whole_command(bench, scratch, options.only)
+    print_figures(f"the training on {options.data or 'generated pairs'}", figures)
+    sys.exit(not all(figure.reached for figure in figures))
+
+
+def _against_peak(bench: Bench) -> list[Figure]:
+    shares: dict[str, list[float]] = {"fp32": [], "bf16": []}
+    figures = []
+    for number in range(ROUNDS):
+        for precision, found in shares.items():
+            loop = bench.loop(f"train.precision={precision}")
+            peak = bench.peak()[precision]
+            found.append(loop["gflops"] / peak)
+            say(
+                f"round {number + 1}, {precision}: {loop['tokens_per_second']:,.0f} tokens/s, "
+                f"{loop['gflops']:.0f} of {peak:.0f} GFLOP/s, padding {loop['padding']:.1%}"
+            )
+            padding = loop["padding"]
+    for precision, goal in (("fp32", 0.60), ("bf16", 0.25)):
+        share = statistics.median(shares[precision])
+        figures.append(
+            Figure(
+                f"useful FLOP/s ÷ GEMM peak, {precision}, one thread",
+                f"{share:.0%}",
+                f"≥ {goal:.0%}",
+                share >= goal,
+            )
+        )
+    figures.append(Figure("padding of all positions", f"{padding:.1%}", "≤ 8%", padding <= 0.08))
+    return figures
+
+
+def _batches(bench: Bench) -> list[Figure]:
+    found: dict[int, list[float]] = {2048: [], 4096: [], 8192: []}
+    for _ in range(ROUNDS):
+        for size, rates in found.items():
+            loop = bench.loop(f"train.batch_tokens={size}", threads=CORES)
+            rates.append(loop["tokens_per_second"])
+    medians = {size: statistics.median(rates) for size, rates in found.items()}
+    for size, rate in medians.items():
+        say(f"{CORES} threads, micro-batches of {size:,} tokens: {rate:,.0f} target tokens/s")
+    gain = medians[8192] / medians[2048]
+    what = f"8,192 ÷ 2,048 tokens a micro-batch, {CORES} threads"
+    return [Figure(what, f"{gain:.2f} ×", "≥ 1 ×", gain >= 1)]
+
+
+def _whole_command(bench: Bench, scratch: Path, only: list[str]) -> list[Figure]:
+    figures = []
+    whole, scaled = [], []
+    one_peak = 0
+    for number in range(ROUNDS):
+        sizes = ("train.batch_tokens=4096", "train.micro_batches=2")
+        one, run = bench.train(*sizes, "compute.num_workers=1")
+        one_peak = max(one_peak, training_peak(run))
+        said = f"round {number + 1}: one worker {one:,.0f} target tokens/s"
+        if "loop" in only:
+            bare = bench.loop(*sizes, "model.dropout=0")["tokens_per_second"]
+            whole.append(one / bare)
+            said += f", bare loop {bare:,.0f}"
+        if "workers" in only:
+            two, _ = bench.train(*sizes, "compute.num_workers=2")
+            scaled.append(two / (2 * one))
+            said += f", two workers {two:,.0f}"
+        say(said)
+    if scaled:
+        ratio = statistics.median(scaled)
+        what = "two workers of one thread ÷ twice one worker"
+        figures.append(Figure(what, f"{ratio:.2f}", "≥ 0.80", ratio >= 0.80))
+    if whole:
+        ratio = statistics.median(whole)
+        what = "whole `anuvad train` ÷ bare loop"
+        figures.append(Figure(what, f"{ratio:.2f}", "≥ 0.93", ratio >= 0.93))
+    if "memory" in only:
+        say("preparing four times the data")
+        larger = Bench(four_times(bench.corpus, scratch / "four-times"), scratch / "four")
+        larger.prepare()
+        _, run = larger.train(*sizes, "compute.num_workers=1")
+        mib = one_peak / _MIB
+        growth = training_peak(run) / one_peak
+        figures += [
+            Figure("memory of a worker", f"{mib:.0f} MiB", "≤ 2,048 MiB", mib <= 2048),
+            Figure("4 × data, memory", f"{growth:.2f} ×", "≤ 1.05 ×", growth <= 1.05),
+        ]
+    return figures
+
+
+def training_peak(run: Run) -> int:
+    """Bytes of the largest training worker."""
+    peaks: dict[str, Any] = {n: p for n, p in run.peaks.items() if "RayTrainWorker" in n}
+    assert peaks, f"no training worker among {sorted(run.peaks)}"
+    return max(peaks.values())
+
+
+def say(text: str) -> None:
+    """One line on how far it is."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The parts of the training's bench, each in a process of its own: it prints one JSON object.
+
+    python tests/bench/training_parts.py peak --threads 1
+    python tests/bench/training_parts.py loop --storage FOLDER --set train.batch_tokens=2048 …
+
+``peak`` is what the machine multiplies at most: matrices of 2048 × 2048 in fp32 and in bf16.
+``loop`` is training without anything around it: batch plan, batches, forward, backward, clipping
+and optimizer, over the token arrays that ``bench_training.py`` prepared in the storage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+from training_job import bench_config, bench_data, useful_flops
+
+from model.batch_plan import Update, plan_epoch
+from model.build import build_model
+from model.dataset import TokenDataset
+from model.precision import autocast, resolve_precision
+from model.training import plan_settings
+from model.update import build_optimizer
+
+_PEAK_SIZE = 2048
+_CPU = torch.device("cpu")
+
+
+def main() -> None:
+    """Parse, measure one part, print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("part", choices=("peak", "loop"))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--storage", help="with the token arrays")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--warmup-s", type=float, default=8.0)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.part == "peak":
+        print(json.dumps(_peak()))
+    else:
+        print(json.dumps(_loop(options)))
+
+
+def _peak() -> dict[str, float]:
+    """GFLOP/s of the largest products, by precision."""
+    found = {}
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        a, b = (torch.randn(_PEAK_SIZE, _PEAK_SIZE, dtype=dtype) for _ in range(2))
+        seconds = []
+        for _ in range(30):
+            started = time.perf_counter()
+            a @ b
+            seconds.append(time.perf_counter() - started)
+        found[name] = 2 * _PEAK_SIZE**3 / statistics.median(seconds) / 1e9
+    return found
+
+
+def _loop(options: argparse.Namespace) -> dict[str, float]:
+    """Tokens and useful FLOP a second of the bare loop, once kernels and caches are warm."""
+    config = bench_config(options.storage, options.overrides)
+    data, vocab_sizes = bench_data(config)
+    torch.manual_seed(config.train.seed)
+    model = build_model(config.model, *vocab_sizes).train()
+    optimizer = build_optimizer(model, config.train)
+    precision = resolve_precision(config.train.precision, _CPU)
+    updates = _endless(data, config)
+    tokens = flops = 0.0
+    padded = real = 0
+    started = time.perf_counter()
+    measured_from: float | None = None
+    while True:
+        now = time.perf_counter()
+        if measured_from is None and now - started >= options.warmup_s:
+            measured_from = now
+            tokens, flops, padded, real = 0.0, 0.0, 0, 0
+        elif measured_from is not None and now - measured_from >= options.seconds:
+            break
+        update = next(updates)
+        optimizer.zero_grad(set_to_none=True)
+        for micro_batch in update.micro_batches:
+            batch = data.batch(micro_batch)
+            with autocast(precision, _CPU):
+                sums = model(batch, config.train.label_smoothing)
+            (sums.loss_sum / update.target_tokens).backward()
+            flops += useful_flops(config.model, vocab_sizes[1], batch)
+            padded += micro_batch.padded_tokens
+            real += micro_batch.real_tokens
+        nn.utils.clip_grad_norm_(model.parameters(), config.train.clip_norm)
+        optimizer.step()
+        tokens += update.target_tokens
+    elapsed = time.perf_counter() - measured_from
+    return {
+        "tokens_per_second": tokens / elapsed,
+        "gflops": flops / elapsed / 1e9,
+        "padding": 1 - real / padded,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _endless(data: TokenDataset, config) -> Iterator[Update]:
+    epoch = 0
+    while True:
+        yield from plan_epoch(
+            data.source_lengths, data.target_lengths, plan_settings(config.train), epoch
+        )
+        epoch += 1
+
+
+if __name__ == "__main__":
+    main()
