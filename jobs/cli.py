@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jobs.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, take_sigterm, was_terminated
 from pipeline.errors import AnuvadError, BusyError, ConfigError
 
 if TYPE_CHECKING:
@@ -402,16 +403,18 @@ def _job(
 
 @contextlib.contextmanager
 def _user_errors() -> Iterator[None]:
+    take_sigterm()
     try:
         yield
     except AnuvadError as error:
+        if was_terminated():
+            raise _interrupted() from None
         if _debug():
             traceback.print_exc()
         print_line(f"error: {error}", error=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        print_line("interrupted; the same command goes on where it stopped", error=True)
-        raise typer.Exit(130) from None
+        raise _interrupted() from None
     except BrokenPipeError:
         # Whoever read our output has seen enough; the rest must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -419,12 +422,24 @@ def _user_errors() -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
+        if was_terminated():
+            # What was sent to all processes at once reaches some of Ray's before this one.
+            raise _interrupted() from None
         if _debug():
             traceback.print_exc()
         message = " ".join(str(error).split())[:300]
         hint = "" if _debug() else " (--debug shows where)"
         print_line(f"error: {type(error).__name__}: {message}{hint}", error=True)
         raise typer.Exit(1) from None
+
+
+def _interrupted() -> typer.Exit:
+    """Say that the command was interrupted, or terminated, and answer how it exits."""
+    how, code = "interrupted", EXIT_INTERRUPTED
+    if was_terminated():
+        how, code = "terminated", EXIT_TERMINATED
+    print_line(f"{how}; the same command goes on where it stopped", error=True)
+    return typer.Exit(code)
 
 
 def print_line(text: str, error: bool = False) -> None:

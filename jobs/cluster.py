@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from jobs.signals import note_termination, take_sigterm
 from pipeline.errors import AnuvadError
 
 # Tasks hand over paths, not data; Ray's default is 30% of the machine's memory.
@@ -71,6 +72,12 @@ class RaySession:
             place = f"the cluster at RAY_ADDRESS={address}" if address else "a local Ray"
             message = " ".join(str(error).split())[:300]
             raise AnuvadError(f"{place} must answer, but: {message}") from error
+        except SystemExit:
+            # Ray takes SIGTERM while it starts, ends what it has started and exits.
+            note_termination()
+            raise KeyboardInterrupt from None
+        finally:
+            take_sigterm()
         self._ours = True
 
 
@@ -134,6 +141,8 @@ def _quiet_environment() -> None:
         "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "RAY_DEDUP_LOGS": "1",
+        # Half a minute is for GPUs; a stopped worker will not close its process group anyway.
+        "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",
         "RAY_ENABLE_RECORD_ACTOR_TASK_LOGGING": "0",
         "TOKENIZERS_PARALLELISM": "false",
     }.items():

@@ -11,7 +11,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from model.architectures import AnyModelConfig, section_class
 from model.config import DecodeConfig, ModelConfig, TrainConfig
@@ -29,11 +30,58 @@ DEFAULT_STORAGE = "./anuvad-data"
 class ComputeConfig(Settings):
     """Where training runs; none of it changes what is learnt."""
 
-    num_workers: int = Field(2, ge=1, description="training processes, one a GPU or one a core")
+    num_workers: int | tuple[int, int] = Field(
+        2,
+        description="training processes, one a GPU or one a core; or [min, max], as many of them "
+        "as there is room for at any time",
+    )
     use_gpu: bool = Field(False, description="a GPU for each worker, and nccl in place of gloo")
     threads: int = Field(1, ge=1, description="torch threads a worker, without a GPU")
-    max_failures: int = Field(3, ge=0, description="times that Ray starts the workers anew")
-    timeout_s: float = Field(600.0, gt=0, description="of one exchange between workers")
+    max_failures: int = Field(
+        3,
+        ge=0,
+        description="times that the workers are started anew because one failed, died or hung; an "
+        "exception that comes twice at the same update ends the training before",
+    )
+    timeout_s: float = Field(
+        600.0, ge=1, description="of one exchange between workers; one that is late for it hangs"
+    )
+    room_timeout_s: float = Field(
+        20.0,
+        ge=1,
+        description="wait for room for all workers before an elastic training starts with fewer",
+    )
+    grow_every_s: float = Field(
+        60.0, ge=1, description="seconds between two looks for room for more elastic workers"
+    )
+
+    @field_validator("num_workers", mode="before")
+    @classmethod
+    def _is_a_number_or_a_range(cls, seen: Any) -> Any:
+        given = [seen] if isinstance(seen, int) else seen
+        numbers = isinstance(given, list | tuple) and all(type(n) is int for n in given)
+        if not numbers or not (len(given) == 1 or (len(given) == 2 and given[0] <= given[1])):
+            raise PydanticCustomError("num_workers", "It must be a number or [min, max]")
+        if given[0] < 1:
+            raise PydanticCustomError("num_workers", "There must be one worker at least")
+        return seen
+
+    @property
+    def min_workers(self) -> int:
+        """The fewest that train."""
+        return self.num_workers if isinstance(self.num_workers, int) else self.num_workers[0]
+
+    @property
+    def max_workers(self) -> int:
+        """The most that train."""
+        return self.num_workers if isinstance(self.num_workers, int) else self.num_workers[1]
+
+    @property
+    def workers_in_words(self) -> str:
+        """``1 worker``, ``2 workers``, ``1 to 4 workers``."""
+        if self.min_workers < self.max_workers:
+            return f"{self.min_workers} to {self.max_workers} workers"
+        return f"{self.max_workers} worker{'s' if self.max_workers > 1 else ''}"
 
 
 class EvaluationConfig(Settings):

@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from jobs.training_lines import resumed_line, update_line, validation_line
 from pipeline.stages import StageResult
 
 _NAME_WIDTH = 10
@@ -33,6 +34,8 @@ class JobConsole:
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._last_line: dict[str, float] = {}
+        self._warned: set[str] = set()
+        self._validation: dict[str, Any] | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -84,23 +87,37 @@ class JobConsole:
 
     # Training events, see model.training.train.
 
-    def training_event(self, event: dict[str, Any], max_updates: int) -> None:
-        """Show one event of the training."""
-        if event["kind"] == "resumed":
-            self.say("train", f"goes on after update {event['update']:,}")
-        elif event["kind"] == "validation":
+    def training_event(
+        self, event: dict[str, Any], max_updates: int, metric: str = "bleu", workers: int = 1
+    ) -> None:
+        """Show one event of the training.
+
+        Args:
+            event: what a worker reported.
+            max_updates: at which the bar is full.
+            metric: the score of a validation that the line of an update shows.
+            workers: those that there should be.
+        """
+        kind = event["kind"]
+        if kind == "warning":
+            self._warn_once(event["text"])
+        elif kind == "resumed":
+            self.say("train", resumed_line(event, workers))
+        elif kind == "validation":
+            self._validation = event
             self.say("train", validation_line(event))
-        elif event["kind"] == "train":
-            text = (
-                f"update {event['update']:,}  epoch {event['epoch'] + 1}  "
-                f"loss {event['loss']:.3f}  rate {event['learning_rate']:.1e}  "
-                f"{event['tokens_per_second']:,.0f} target tokens/s  "
-                f"padding {event['padding']:.0%}"
-            )
+        elif kind == "train":
+            text = update_line(event, metric, self._validation)
             if self.is_terminal:
                 self._bar("train", event["update"], max_updates, text)
             elif self._is_time("train", 10.0):
                 self.say("train", text)
+
+    def _warn_once(self, text: str) -> None:
+        # Every worker says it, and says it again when it starts anew.
+        if text not in self._warned:
+            self._warned.add(text)
+            self.warn(text)
 
     def bar_ended(self, name: str) -> None:
         """Nothing more comes of what was shown as ``name``."""
@@ -144,15 +161,6 @@ class JobConsole:
             return False
         self._last_line[name] = now
         return True
-
-
-def validation_line(event: dict[str, Any]) -> str:
-    """One validation in words."""
-    best = "  the best so far" if event["best"] else ""
-    return (
-        f"update {event['update']:,}  dev loss {event['loss']:.3f}  BLEU {event['bleu']:.1f}  "
-        f"chrF {event['chrf']:.1f}{best}"
-    )
 
 
 # Counts whose first word is no split and no language.

@@ -25,7 +25,7 @@ class JobContext:
         self.config = config
         self.console = console
         self.storage = Storage(config.storage)
-        self.session = RaySession(min_cpus=config.compute.num_workers)
+        self.session = RaySession(min_cpus=config.compute.min_workers)
 
     def __enter__(self) -> Self:
         return self

@@ -49,10 +49,10 @@ def _cores(job: JobContext) -> Finding:
     compute = job.config.compute
     if compute.use_gpu:
         return Finding("cores", str(cores), True, "training runs on GPUs")
-    busy = compute.num_workers * compute.threads
+    busy = compute.max_workers * compute.threads
     good = busy <= cores
     follows = (
-        f"training workers × threads: {compute.num_workers} × {compute.threads}, which fit"
+        f"training workers × threads: {compute.max_workers} × {compute.threads}, which fit"
         if good
         else f"{busy} training threads share {cores} cores: set compute.num_workers={cores}"
     )
@@ -64,7 +64,7 @@ def _memory(job: JobContext) -> Finding:
 
     free = psutil.virtual_memory().available
     # Measured: a worker and Ray's own processes stay below 1.5 GiB with the models shipped here.
-    wanted = 1.5 * _GIB * job.config.compute.num_workers
+    wanted = 1.5 * _GIB * job.config.compute.max_workers
     good = free >= wanted
     follows = "enough" if good else f"{wanted / _GIB:.1f} GiB are wanted: fewer compute.num_workers"
     return Finding("free memory", f"{free / _GIB:.1f} GiB", good, follows)

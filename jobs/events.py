@@ -6,20 +6,37 @@ slow tracking server nor a closed terminal stops training.
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any, Self
 
+from jobs.failures import Beat, Failure, Heard, blame
+
 Event = dict[str, Any]
+BEAT_EVERY_S = 1.0
 
 
 class EventBoard:
-    """Keeps events until the driver takes them; runs as a Ray actor."""
+    """Keeps events until the driver takes them, and what is heard of each worker; a Ray actor.
 
-    def __init__(self) -> None:
+    Args:
+        timeout_s: of an exchange between workers.
+        max_failures: times that the workers are started anew.
+    """
+
+    def __init__(self, timeout_s: float = 600.0, max_failures: int = 0) -> None:
+        self._timeout_s = timeout_s
+        self._max_failures = max_failures
         self._events: list[Event] = []
         self._refusal: str | None = None
+        self._groups: list[str] = []
+        self._beats: dict[int, tuple[Beat, float]] = {}
+        self._failures: list[Failure] = []
+        self._earlier: list[Failure] = []
+        self._told: list[str] = []
 
     def post(self, event: Event) -> None:
         """Add an event."""
@@ -37,6 +54,98 @@ class EventBoard:
     def refusal(self) -> str | None:
         """The first reason given to :meth:`refuse`."""
         return self._refusal
+
+    def beat(self, beat: Beat) -> None:
+        """Hear that a worker lives; one of a group that has been followed by another is late."""
+        if not self._groups or self._groups[-1] != beat.group:
+            if beat.group in self._groups:
+                return
+            self._groups.append(beat.group)
+            self._beats.clear()
+        self._beats[beat.rank] = (beat, time.monotonic())
+
+    def fail(self, failure: Failure) -> None:
+        """Hear what a worker fails of; twice the same at the same update is refused.
+
+        Another start would come to it again.
+        """
+        self._failures.append(failure)
+        same = [f for f in self._earlier if (f.update, f.text) == (failure.update, failure.text)]
+        if same and not failure.of_exchange:
+            self.refuse(
+                f"worker {failure.rank} must get past update {failure.update:,}, but failed twice "
+                f"there in the same way: {failure.text}"
+            )
+
+    def silent_s(self) -> dict[int, float]:
+        """For how long nothing has been heard of each rank that has not said why."""
+        said = {failure.rank for failure in self._failures}
+        return {r: h.silent_s for r, h in self._heard().items() if r not in said}
+
+    def only_exchanges_failed(self) -> bool:
+        """Whether all that has failed so far failed of another worker."""
+        return all(failure.of_exchange for failure in self._failures)
+
+    def tell(self, dead: Collection[int], otherwise: str) -> None:
+        """Say who is to blame for the end of the present workers, of whom ``dead`` have died.
+
+        Args:
+            dead: ranks whose process has ended.
+            otherwise: what to say where nothing is known.
+        """
+        text = blame(self._heard(), self._failures, dead, self._timeout_s) or otherwise
+        self._told.append(text)
+        self._earlier += self._failures
+        self._failures = []
+        count = len(self._told)
+        if count <= self._max_failures and self._refusal is None:
+            again = f"starting the workers anew, {count} of at most {self._max_failures} times"
+            self.post({"kind": "warning", "text": f"{text}; {again}"})
+
+    def told(self) -> str | None:
+        """What was said of the last failure."""
+        return self._told[-1] if self._told else None
+
+    def _heard(self) -> dict[int, Heard]:
+        now = time.monotonic()
+        return {rank: Heard(beat, now - when) for rank, (beat, when) in self._beats.items()}
+
+
+class Pulse:
+    """Tells the board each second that this worker lives, and how far it is.
+
+    Args:
+        beat: is handed each :class:`~jobs.failures.Beat`, and must not wait for anything.
+        group, rank, place: see there.
+    """
+
+    def __init__(self, beat: Callable[[Beat], None], group: str, rank: int, place: str) -> None:
+        self.update = 0
+        self._beat = beat
+        self._who = (group, rank, place)
+        threading.Thread(target=self._run, name="pulse", daemon=True).start()
+
+    def at_exchange(self, update: int) -> None:
+        """This worker comes to the exchange of ``update``; the next beat will say so."""
+        self.update = update
+
+    def _run(self) -> None:
+        group, rank, place = self._who
+        while True:
+            self._beat(Beat(group, rank, self.update, place))
+            time.sleep(BEAT_EVERY_S)
+
+
+class WarningPoster(logging.Handler):
+    """Posts what the code of a worker warns of, which would else end in a log file of Ray's."""
+
+    def __init__(self, post: Callable[[Event], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._post = post
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Post the warning as an event."""
+        self._post({"kind": "warning", "text": record.getMessage()})
 
 
 class EventPump:

@@ -11,38 +11,21 @@ holds   the artifact is a function of the data and of the sections ``model`` and
 from __future__ import annotations
 
 import json
-import signal
-import threading
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from jobs.config import ComputeConfig, Config, resolved
-from jobs.events import Event, EventBoard, EventPump
-from model.architectures import AnyModelConfig
-from model.config import TrainConfig
+from jobs.config import Config, resolved
+from jobs.events import Event
+from jobs.ray_train import run_workers
+from jobs.train_worker import CHECKPOINTS, HISTORY, TRAINING, TrainOrder
+from jobs.warm_start import START, refuse_other_tokenizers_of
 from pipeline import artifacts
-from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
+from pipeline.artifacts import Artifact, ArtifactSpec, code_fingerprint
 from pipeline.dedup import DedupConfig
-from pipeline.errors import AnuvadError, ArtifactError, TrainingError
-from pipeline.stages import (
-    StagePlan,
-    StageResult,
-    clean_shards,
-    plan_of,
-    sampled_token_arrays,
-    token_arrays,
-    tokenizer_fact,
-)
+from pipeline.errors import ArtifactError, TrainingError
+from pipeline.stages import StagePlan, StageResult, plan_of, tokenizer_fact
 from pipeline.storage import Storage, sha256_of
 from pipeline.tokenizer import LANGUAGES
-
-CHECKPOINTS = "checkpoints"
-RAY = "ray"
-WEIGHTS = "model.safetensors"
-HISTORY = "history.jsonl"
-TRAINING = "training.json"
 
 _CODE = (
     "model.attention",
@@ -73,19 +56,28 @@ _CODE = (
 )
 
 
-def train_spec(config: Config, data: Mapping[str, ArtifactSpec]) -> ArtifactSpec:
-    """What the training artifact is made of."""
-    # How often it is saved changes nothing about what is learnt.
-    learnt_by = {
-        key: value
-        for key, value in resolved(config, "train").items()
-        if key not in ("checkpoint_every", "keep_checkpoints")
-    }
+# How often it is saved changes nothing about what is learnt; what a start's name stands for is
+# among the parents.
+_NOT_LEARNT_BY = {"checkpoint_every", "keep_checkpoints", "warm_start"}
+
+
+def train_spec(
+    config: Config, data: Mapping[str, ArtifactSpec], start: ArtifactSpec | None = None
+) -> ArtifactSpec:
+    """What the training artifact is made of.
+
+    Args:
+        config: the configuration.
+        data: what each stage of the pipeline makes.
+        start: the first weights, see :mod:`jobs.warm_start`; None if they are drawn.
+    """
+    learnt_by = {k: v for k, v in resolved(config, "train").items() if k not in _NOT_LEARNT_BY}
+    parents = {name: data[name].id for name in ("dedup", "tokenizer", "tensorize")}
     return ArtifactSpec(
         "train",
         {"model": resolved(config, "model"), "train": learnt_by},
         code_fingerprint(*_CODE),
-        {name: data[name].id for name in ("dedup", "tokenizer", "tensorize")},
+        parents | ({START: start.id} if start else {}),
     )
 
 
@@ -144,24 +136,13 @@ def plan_training(storage: Storage, spec: ArtifactSpec) -> StagePlan:
     return plan
 
 
-@dataclass(frozen=True)
-class TrainOrder:
-    """All that a training worker is told; plain data, for it may start on another machine."""
-
-    storage: Storage
-    spec: ArtifactSpec
-    model: AnyModelConfig
-    train: TrainConfig
-    compute: ComputeConfig
-    splits: tuple[str, str]
-
-
 def fit(
     config: Config,
     storage: Storage,
     data: Mapping[str, StageResult],
     connect: Callable[[], None],
     on_event: Callable[[Event], None],
+    start: Artifact | None = None,
 ) -> Artifact:
     """Train, or go on where an earlier start stopped, and answer the training artifact.
 
@@ -171,16 +152,20 @@ def fit(
         data: what :func:`pipeline.stages.prepare` answered.
         connect: connects to Ray; not called if the artifact stands.
         on_event: is handed what the training reports, see :func:`model.training.train`.
+        start: the first weights, see :mod:`jobs.warm_start`; None if they are drawn.
 
     Raises:
         TrainingError: if training can't go on; the checkpoints stay. Or if nothing is known of
             leakage into the token arrays, see :func:`refuse_unguarded`, or another tokenizer made
-            them, see :func:`refuse_other_tokenizers`.
+            them or the first weights, see :func:`refuse_other_tokenizers`.
     """
     arrays, tokenizer = data["tensorize"].artifact, data["tokenizer"].artifact
     refuse_unguarded(arrays)
     refuse_other_tokenizers(arrays, tokenizer)
-    spec = train_spec(config, {name: result.artifact.spec for name, result in data.items()})
+    if start is not None:
+        refuse_other_tokenizers_of(start, tokenizer, config.train.warm_start)
+    specs = {name: result.artifact.spec for name, result in data.items()}
+    spec = train_spec(config, specs, start.spec if start else None)
     found = artifacts.find(storage, spec)
     if found is not None:
         return found
@@ -193,190 +178,10 @@ def fit(
         compute=config.compute,
         splits=(config.corpus.train_split, config.corpus.validation_split),
     )
-    _run_workers(order, on_event)
+    run_workers(order, on_event)
     artifact = artifacts.load(storage, spec.id)
     storage.delete(f"{CHECKPOINTS}/{spec.id}")
     return artifact
-
-
-def _run_workers(order: TrainOrder, on_event: Callable[[Event], None]) -> None:
-    import ray
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig, TorchTrainer
-    from ray.train.v2.api.exceptions import TrainingFailedError
-
-    compute = order.compute
-    board: Any = ray.remote(num_cpus=0)(EventBoard).remote()
-    # Ray resumes a name it knows, from a snapshot that a kill can leave empty: a fresh name each
-    # time leaves resuming to our own checkpoints.
-    run = RunConfig(
-        name=f"{order.spec.id}-{uuid.uuid4().hex[:8]}",
-        storage_path=order.storage.uri_of(RAY),
-        failure_config=FailureConfig(max_failures=compute.max_failures),
-    )
-    trainer = TorchTrainer(
-        _worker,
-        train_loop_config={"order": order, "board": board},
-        torch_config=TorchConfig(
-            backend="nccl" if compute.use_gpu else "gloo", timeout_s=int(compute.timeout_s)
-        ),
-        scaling_config=ScalingConfig(
-            num_workers=compute.num_workers,
-            use_gpu=compute.use_gpu,
-            resources_per_worker=None if compute.use_gpu else {"CPU": 1},
-        ),
-        run_config=run,
-    )
-    interrupt = signal.getsignal(signal.SIGINT)
-    try:
-        with EventPump(board, on_event):
-            trainer.fit()
-    except TrainingFailedError as error:
-        refusal = ray.get(board.refusal.remote())
-        raise TrainingError(refusal or _cause(error)) from error
-    except SystemExit:
-        # Ray Train takes SIGINT, ends the workers and exits; what it was is for the caller to say.
-        raise KeyboardInterrupt from None
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            # It would go on exiting, without a word, in whatever follows the training.
-            signal.signal(signal.SIGINT, interrupt)
-        # A driver that was killed could not delete its own.
-        for name in order.storage.list(RAY):
-            if name.startswith(f"{order.spec.id}-"):
-                order.storage.delete(f"{RAY}/{name}")
-    refusal = ray.get(board.refusal.remote())
-    if refusal:
-        raise TrainingError(refusal)
-
-
-def _cause(error: Exception) -> str:
-    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
-    for rank, failure in sorted(failures.items()):
-        lines = [line for line in str(failure).strip().splitlines() if line.strip()]
-        return f"worker {rank} failed: {lines[-1].strip() if lines else type(failure).__name__}"
-    return f"Ray Train stopped: {' '.join(str(error).split())[:300]}"
-
-
-def _worker(loop_config: dict[str, Any]) -> None:
-    """What each training process runs."""
-    import ray
-    import ray.train
-
-    order: TrainOrder = loop_config["order"]
-    board = loop_config["board"]
-    if ray.get(board.refusal.remote()):
-        # Ray has started the workers anew, but what was refused once would be refused again.
-        return
-    try:
-        _train_here(order, lambda event: board.post.remote(event))
-    except AnuvadError as error:
-        ray.get(board.refuse.remote(str(error)))
-        raise
-
-
-def _train_here(order: TrainOrder, report: Callable[[Event], None]) -> None:
-    import ray.train
-    import ray.train.torch
-    import torch
-
-    from model.build import build_model
-    from model.checkpoint import CheckpointFolder
-    from model.dataset import TokenDataset
-    from model.job import TrainingJob
-    from model.training import train
-    from model.validation import DevSet
-    from model.workers import Workers
-    from pipeline.tokenizer import Tokenizer
-
-    context = ray.train.get_context()
-    device = ray.train.torch.get_device()
-    if device.type == "cpu":
-        torch.set_num_threads(order.compute.threads)
-    workers = Workers(context.get_world_rank(), context.get_world_size(), device)
-    kept, tokenizer, tensorize = (
-        artifacts.load(order.storage, order.spec.parents[name])
-        for name in ("dedup", "tokenizer", "tensorize")
-    )
-    source, target = (Tokenizer.load(tokenizer.local(f"{x}.model")) for x in LANGUAGES)
-    train_split, dev_split = order.splits
-    dev = TokenDataset([tensorize.local(name) for name in token_arrays(tensorize, dev_split)])
-    # Every worker draws the same weights; DDP would send rank 0's anyway.
-    torch.manual_seed(order.train.seed)
-    job = TrainingJob(
-        config=order.train,
-        model=build_model(order.model, len(source), len(target)).to(device),
-        data=TokenDataset(
-            [tensorize.local(name) for name in token_arrays(tensorize, train_split)],
-            [
-                [tensorize.local(name) for name in names]
-                for names in sampled_token_arrays(tensorize, train_split)
-            ],
-        ),
-        dev=DevSet(dev, _references(kept, dev_split, dev), target, order.train.dev_sentences),
-        folder=CheckpointFolder(
-            order.storage,
-            f"{CHECKPOINTS}/{order.spec.id}",
-            {"token arrays": tensorize.id, "tokenizer": tokenizer.id, "training": order.spec.id},
-        ),
-        workers=workers,
-        report=report,
-    )
-    state = train(job)
-    if workers.is_first:
-        if state.best_update is None:
-            raise TrainingError(
-                f"a validation must have a finite score to be the best, but after "
-                f"{state.update} updates none had; see {HISTORY} and lower train.learning_rate"
-            )
-        best = job.folder.load(state.best_update)
-        _publish(order, best.model, state.history, _summary(state))
-    workers.wait()
-
-
-def _summary(state: Any) -> dict[str, Any]:
-    return {
-        "updates": state.update,
-        "epochs": state.epoch,
-        "target_tokens": state.target_tokens,
-        "seconds": round(state.seconds, 3),
-        "best_update": state.best_update,
-        "best_score": state.best_score,
-        "skipped_updates": state.skipped_updates,
-    }
-
-
-def _publish(
-    order: TrainOrder, weights: Any, history: list[Event], summary: dict[str, Any]
-) -> None:
-    import safetensors.torch
-
-    storage, spec = order.storage, order.spec
-    lines = "".join(json.dumps(event) + "\n" for event in history)
-    files = {
-        WEIGHTS: safetensors.torch.save(weights),
-        HISTORY: lines.encode(),
-        TRAINING: (json.dumps(summary, indent=1) + "\n").encode(),
-    }
-    for name, content in files.items():
-        storage.write_bytes(f"{spec.path}/{name}", content)
-    entries = tuple(artifacts.entry_of(storage, spec, name) for name in files)
-    counts = {key: summary[key] for key in ("updates", "target_tokens", "best_update")}
-    artifacts.commit(storage, spec, [Part(entries, counts)])
-
-
-def _references(kept: Artifact, split: str, dataset: Any) -> list[str]:
-    """The text of each target sentence that became token arrays, in their order."""
-    import pyarrow.parquet as pq
-
-    references: list[str] = []
-    for shard, arrays in zip(clean_shards(kept, split), dataset.shards, strict=True):
-        table = pq.read_table(kept.local(f"{shard}.parquet"), columns=["row", "hi"])
-        by_row = dict(
-            zip(table.column("row").to_pylist(), table.column("hi").to_pylist(), strict=True)
-        )
-        references += [by_row[row] for row in arrays.rows.tolist()]
-    return references
 
 
 def read_history(training: Artifact) -> list[Event]:

@@ -17,17 +17,23 @@ def plan(job: JobContext) -> list[StagePlan]:
     MLflow is asked only where the training stands, as there is no version without one.
     """
     from jobs.fit import plan_training, train_spec
+    from jobs.warm_start import start_spec, warm_version
     from pipeline import stages
     from pipeline.stages import StagePlan
 
     data = stages.specs(job.data, job.storage)
-    training = train_spec(job.config, data)
+    warm = warm_version(job)
+    training = train_spec(job.config, data, start_spec(warm) if warm else None)
     rows = [stages.plan_of(job.storage, spec) for spec in data.values()]
-    rows.append(plan_training(job.storage, training))
+    planned = plan_training(job.storage, training)
+    rows.append(planned)
     names = ["register", *(f"evaluate {test}" for test in job.config.evaluation.tests), "gate"]
-    if rows[-1].state == "done":
+    if warm:
+        why = f"{planned.why}; starts from version {warm.number} of {warm.name}"
+        rows[-1] = StagePlan(planned.name, planned.state, why)
+    if planned.state == "done":
         return rows + _after_training(job, training, data["corpus"].id)
-    if rows[-1].why == "never run":
+    if planned.why == "never run":
         return rows + [StagePlan(name, "run", "never run") for name in names]
     return rows + _unmade(names, "train")
 

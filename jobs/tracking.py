@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -163,12 +163,16 @@ class TrackedRun:
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log metrics at one step."""
+        self.points([(key, value, step) for key, value in values.items()])
+
+    def points(self, points: Sequence[tuple[str, float, int]]) -> None:
+        """Log metrics, each with its name, its value and its step, in one request."""
         import time
 
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        batch = [Metric(key, float(value), now, step) for key, value in values.items()]
+        batch = [Metric(key, float(value), now, step) for key, value, step in points]
         with mlflow_errors("take metrics"):
             self.client.log_batch(self.id, metrics=batch)
 

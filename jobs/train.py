@@ -17,24 +17,30 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.cluster import require_gpus
 from jobs.config import Config, dump_yaml, resolved
 from jobs.context import JobContext
 from jobs.evaluate import require_tests
 from jobs.events import Event
-from jobs.fit import WEIGHTS, fit, plan_training, read_summary, train_spec
+from jobs.fit import fit, plan_training, read_summary, train_spec
 from jobs.lock import hold
 from jobs.prepare import run_stages
 from jobs.registry import CHALLENGER, TRAINING_TAG, Version
+from jobs.train_worker import WEIGHTS
+from jobs.training_curves import Curves
 from jobs.versions import git_revision, package_versions
+from jobs.warm_start import fetch_start, start_spec, warm_version
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact
 from pipeline.corpus import CorpusConfig
 from pipeline.errors import AnuvadError
 from pipeline.stages import StageResult
 from pipeline.tokenizer import LANGUAGES
+
+if TYPE_CHECKING:
+    from jobs.tracking import TrackedRun
 
 REGISTERED_TAG = "anuvad.registered"
 
@@ -99,13 +105,17 @@ def lock_name(config: Config) -> str:
 def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     """:func:`train`, for a caller that holds its lock."""
     config = job.config
-    spec = train_spec(config, stages.specs(job.data, job.storage))
+    warm = warm_version(job)
+    start = start_spec(warm) if warm else None
+    spec = train_spec(config, stages.specs(job.data, job.storage), start)
     run_id = run_id_of(config, spec.id)
     standing = artifacts.find(job.storage, spec)
     # What can be refused is refused before hours of work.
     uri = job.tracking_uri
     if standing is None and config.compute.use_gpu:
-        require_gpus(config.compute.num_workers)
+        require_gpus(config.compute.min_workers)
+    if standing is None and warm:
+        fetch_start(job, warm)
     data = run_stages(job)
     require_tests(data["corpus"].artifact, config.evaluation.tests)
     registered = registered_version(job, spec.id) if standing else None
@@ -116,8 +126,8 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     job.console.doing("mlflow", f"opening {uri}")
     run = _open_run(job, run_id)
     try:
-        _record_data(run, job, data, spec.id, command)
-        trained = _fit(job, run, data)
+        _record_data(run, job, data, spec.id, command, warm)
+        trained = _fit(job, run, data, warm)
         version = _register(job, trained.artifact, data, run)
     except BaseException as error:
         # An interruption is no failure: the same command goes on with this run. What MLflow has
@@ -132,7 +142,7 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     return Trained(run_id, version, {**data, "train": trained}, was_new=True)
 
 
-def _open_run(job: JobContext, run_id: str) -> Any:
+def _open_run(job: JobContext, run_id: str) -> TrackedRun:
     from jobs.tracking import TrackedRun
 
     config = job.config
@@ -157,6 +167,7 @@ def _record_data(
     data: Mapping[str, StageResult],
     training_id: str,
     command: Sequence[str],
+    warm: Version | None,
 ) -> None:
     config = job.config
     run.params(artifacts.flatten(config.model_dump(mode="json", exclude={"corpus": {"pairs"}})))
@@ -164,6 +175,7 @@ def _record_data(
     lineage = {
         "sources": sources_of(config.corpus, data["corpus"].artifact),
         "training": training_id,
+        "warm_start": {"version": warm.uri, "content": warm.content} if warm else None,
         "git_revision": git_revision(),
         "packages": package_versions(),
         "command": shlex.join(command),
@@ -200,40 +212,29 @@ def sources_of(config: CorpusConfig, corpus: Artifact) -> list[dict[str, str]]:
     return found
 
 
-def _fit(job: JobContext, run: Any, data: Mapping[str, StageResult]) -> StageResult:
+def _fit(
+    job: JobContext, run: TrackedRun, data: Mapping[str, StageResult], warm: Version | None
+) -> StageResult:
     config, console = job.config, job.console
-    spec = train_spec(config, {name: result.artifact.spec for name, result in data.items()})
+    start = fetch_start(job, warm) if warm else None
+    specs = {name: result.artifact.spec for name, result in data.items()}
+    spec = train_spec(config, specs, start.spec if start else None)
     skipped = artifacts.find(job.storage, spec) is not None
     started = time.monotonic()
     if not skipped:
-        n = config.compute.num_workers
-        workers = f"{n} worker{'s' if n > 1 else ''}"
         console.stage_started("train", plan_training(job.storage, spec).why)
-        console.waiting("train", f"starting {workers}")
-
-    tracked = True
+        if warm:
+            console.say("train", f"starts from the weights of version {warm.number} of {warm.name}")
+        console.waiting("train", f"starting {config.compute.workers_in_words}")
+    curves = Curves(run, console.warn)
 
     def on_event(event: Event) -> None:
-        nonlocal tracked
-        console.training_event(event, config.train.max_updates)
-        if tracked and event["kind"] in ("train", "validation"):
-            prefix = "dev/" if event["kind"] == "validation" else "train/"
-            values = {
-                f"{prefix}{key}": float(value)
-                for key, value in event.items()
-                if isinstance(value, int | float)
-                and not isinstance(value, bool)
-                and key != "update"
-            }
-            try:
-                run.metrics(values, step=event["update"])
-            except AnuvadError as error:
-                # A page without curves is no reason to throw a training away, and its artifact
-                # keeps the history; one that waits for a dead server at each report would be.
-                tracked = False
-                console.warn(f"{error}; from here on its page lacks this training's metrics")
+        console.training_event(
+            event, config.train.max_updates, config.train.metric, config.compute.max_workers
+        )
+        curves.add(event)
 
-    artifact = fit(config, job.storage, data, job.connect, on_event)
+    artifact = fit(config, job.storage, data, job.connect, on_event, start)
     seconds = 0.0 if skipped else time.monotonic() - started
     result = StageResult("train", artifact, skipped, seconds)
     console.stage_ended(result)

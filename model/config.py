@@ -214,6 +214,11 @@ class TrainConfig(Settings):
         description="so many updates in a row whose gradient is no number end the training",
     )
     precision: PrecisionChoice = "auto"
+    warm_start: str | None = Field(
+        None,
+        description="models:/NAME@ALIAS or models:/NAME/VERSION, whose weights are the first ones; "
+        "it must have the same section `model` and the same tokenizers",
+    )
 
 
 class DecodeConfig(Settings):

@@ -103,6 +103,8 @@ def backward(job: TrainingJob, ddp: nn.Module, update: Update, number: int) -> f
         with _sync_only_if(step == len(share), ddp):
             with autocast(precision, workers.device):
                 sums = ddp(batch, config.label_smoothing)
+            if step == len(share):
+                workers.at_exchange(number + 1)
             (sums.loss_sum * (weight * scale)).backward()
         nll += sums.nll_sum * weight
     return float(nll)

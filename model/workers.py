@@ -5,6 +5,7 @@ With one worker every operation here is the identity, and no process group is ne
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -14,13 +15,26 @@ import torch.distributed as dist
 T = TypeVar("T")
 
 
+def _unheard(update: int) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True)
 class Workers:
-    """This process's place among the workers."""
+    """This process's place among the workers.
+
+    Attributes:
+        rank: from 0.
+        world_size: how many there are.
+        device: what this one computes on.
+        at_exchange: called on every rank with the number of an update, from 1, before the gradients
+            of that update are exchanged: should one not come to it, this says which.
+    """
 
     rank: int = 0
     world_size: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    at_exchange: Callable[[int], None] = _unheard
 
     @property
     def is_first(self) -> bool:

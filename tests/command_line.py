@@ -44,7 +44,7 @@ def environment(**changed: str) -> dict[str, str]:
     kept = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(("RAY_", "MLFLOW_", "ANUVAD_", "PYTHON"))
+        if not key.startswith(("RAY_", "MLFLOW_", "ANUVAD_", "PYTHON")) or key == "PYTHONPATH"
     }
     return {**kept, **changed}
 

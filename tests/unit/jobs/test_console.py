@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.console import JobConsole, counts_line, validation_line
+from jobs.console import JobConsole, counts_line
+from jobs.training_lines import validation_line
 from pipeline.artifacts import Artifact, ArtifactSpec
 from pipeline.stages import StageResult
 from pipeline.storage import Storage

@@ -1,0 +1,206 @@
+"""What each training process runs: it opens what is read, and hands it to :mod:`model.training`.
+
+reads   the token arrays, the tokenizers, the validation text and the first weights, if any
+writes  checkpoints, and on rank 0 the training artifact
+holds   it knows nothing of how many others there are, and tells them apart by their rank only
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.config import ComputeConfig
+from jobs.events import Event, Pulse, WarningPoster
+from jobs.failures import Failure, in_one_line, is_of_exchange
+from jobs.warm_start import START, start_weights
+from model.architectures import AnyModelConfig
+from model.config import TrainConfig
+from pipeline import artifacts
+from pipeline.artifacts import Artifact, ArtifactSpec, Part
+from pipeline.errors import AnuvadError, TrainingError
+from pipeline.stages import clean_shards, sampled_token_arrays, token_arrays
+from pipeline.storage import Storage
+from pipeline.tokenizer import LANGUAGES
+
+CHECKPOINTS = "checkpoints"
+WEIGHTS = "model.safetensors"
+HISTORY = "history.jsonl"
+TRAINING = "training.json"
+
+
+@dataclass(frozen=True)
+class TrainOrder:
+    """All that a training worker is told; plain data, for it may start on another machine."""
+
+    storage: Storage
+    spec: ArtifactSpec
+    model: AnyModelConfig
+    train: TrainConfig
+    compute: ComputeConfig
+    splits: tuple[str, str]
+
+
+def work(loop_config: dict[str, Any]) -> None:
+    """The function that Ray Train runs in each worker.
+
+    Args:
+        loop_config: ``order``, a :class:`TrainOrder`, and ``board``, the actor of an
+            :class:`~jobs.events.EventBoard`.
+    """
+    import ray
+    import ray.train
+
+    board = loop_config["board"]
+    if ray.get(board.refusal.remote()):
+        # Ray has started the workers anew, but what was refused once would be refused again.
+        return
+    poster = WarningPoster(lambda event: board.post.remote(event))
+    logging.getLogger("model").addHandler(poster)
+    place = _Place(board)
+    try:
+        _train_here(loop_config["order"], place, lambda event: board.post.remote(event))
+    except AnuvadError as error:
+        ray.get(board.refuse.remote(str(error)))
+        raise
+    except Exception as error:
+        rank = ray.train.get_context().get_world_rank()
+        failure = Failure(rank, place.update, in_one_line(error), is_of_exchange(error))
+        ray.get(board.fail.remote(failure))
+        raise
+    finally:
+        logging.getLogger("model").removeHandler(poster)
+
+
+class _Place:
+    """Where this worker is, told to the board from when all of its group are there."""
+
+    def __init__(self, board: Any) -> None:
+        self._board = board
+        self._pulse: Pulse | None = None
+
+    @property
+    def update(self) -> int:
+        return self._pulse.update if self._pulse else 0
+
+    def begin(self, group: str, rank: int) -> None:
+        place = f"process {os.getpid()} on {platform.node()}"
+        self._pulse = Pulse(lambda beat: self._board.beat.remote(beat), group, rank, place)
+
+    def at_exchange(self, update: int) -> None:
+        assert self._pulse is not None, "an exchange came before the first"
+        self._pulse.at_exchange(update)
+
+
+def _train_here(order: TrainOrder, place: _Place, report: Callable[[Event], None]) -> None:
+    import ray.train
+    import ray.train.torch
+    import torch
+
+    from model.build import build_model
+    from model.checkpoint import CheckpointFolder
+    from model.dataset import TokenDataset
+    from model.job import TrainingJob
+    from model.training import train
+    from model.validation import DevSet
+    from model.workers import Workers
+    from pipeline.tokenizer import Tokenizer
+
+    context = ray.train.get_context()
+    device = ray.train.torch.get_device()
+    if device.type == "cpu":
+        torch.set_num_threads(order.compute.threads)
+    workers = Workers(context.get_world_rank(), context.get_world_size(), device, place.at_exchange)
+    place.begin(workers.gather(uuid.uuid4().hex)[0], workers.rank)
+    kept, tokenizer, tensorize = (
+        artifacts.load(order.storage, order.spec.parents[name])
+        for name in ("dedup", "tokenizer", "tensorize")
+    )
+    source, target = (Tokenizer.load(tokenizer.local(f"{x}.model")) for x in LANGUAGES)
+    train_split, dev_split = order.splits
+    dev = TokenDataset([tensorize.local(name) for name in token_arrays(tensorize, dev_split)])
+    # Every worker draws the same weights; DDP would send rank 0's anyway.
+    torch.manual_seed(order.train.seed)
+    model = build_model(order.model, len(source), len(target))
+    if START in order.spec.parents:
+        model.load_state_dict(start_weights(order.storage, order.spec.parents[START]))
+    job = TrainingJob(
+        config=order.train,
+        model=model.to(device),
+        data=TokenDataset(
+            [tensorize.local(name) for name in token_arrays(tensorize, train_split)],
+            [
+                [tensorize.local(name) for name in names]
+                for names in sampled_token_arrays(tensorize, train_split)
+            ],
+        ),
+        dev=DevSet(dev, _references(kept, dev_split, dev), target, order.train.dev_sentences),
+        folder=CheckpointFolder(
+            order.storage,
+            f"{CHECKPOINTS}/{order.spec.id}",
+            {"token arrays": tensorize.id, "tokenizer": tokenizer.id, "training": order.spec.id},
+        ),
+        workers=workers,
+        report=lambda event: report(event | {"workers": workers.world_size}),
+    )
+    state = train(job)
+    if workers.is_first:
+        if state.best_update is None:
+            raise TrainingError(
+                f"a validation must have a finite score to be the best, but after "
+                f"{state.update} updates none had; see {HISTORY} and lower train.learning_rate"
+            )
+        best = job.folder.load(state.best_update)
+        _publish(order, best.model, state.history, _summary(state))
+    workers.wait()
+
+
+def _summary(state: Any) -> dict[str, Any]:
+    return {
+        "updates": state.update,
+        "epochs": state.epoch,
+        "target_tokens": state.target_tokens,
+        "seconds": round(state.seconds, 3),
+        "best_update": state.best_update,
+        "best_score": state.best_score,
+        "skipped_updates": state.skipped_updates,
+    }
+
+
+def _publish(
+    order: TrainOrder, weights: Any, history: list[Event], summary: dict[str, Any]
+) -> None:
+    import safetensors.torch
+
+    storage, spec = order.storage, order.spec
+    lines = "".join(json.dumps(event) + "\n" for event in history)
+    files = {
+        WEIGHTS: safetensors.torch.save(weights),
+        HISTORY: lines.encode(),
+        TRAINING: (json.dumps(summary, indent=1) + "\n").encode(),
+    }
+    for name, content in files.items():
+        storage.write_bytes(f"{spec.path}/{name}", content)
+    entries = tuple(artifacts.entry_of(storage, spec, name) for name in files)
+    counts = {key: summary[key] for key in ("updates", "target_tokens", "best_update")}
+    artifacts.commit(storage, spec, [Part(entries, counts)])
+
+
+def _references(kept: Artifact, split: str, dataset: Any) -> list[str]:
+    """The text of each target sentence that became token arrays, in their order."""
+    import pyarrow.parquet as pq
+
+    references: list[str] = []
+    for shard, arrays in zip(clean_shards(kept, split), dataset.shards, strict=True):
+        table = pq.read_table(kept.local(f"{shard}.parquet"), columns=["row", "hi"])
+        by_row = dict(
+            zip(table.column("row").to_pylist(), table.column("hi").to_pylist(), strict=True)
+        )
+        references += [by_row[row] for row in arrays.rows.tolist()]
+    return references
