@@ -123,17 +123,22 @@ class Pulse:
         self.update = 0
         self._beat = beat
         self._who = (group, rank, place)
+        self._stop = threading.Event()
         threading.Thread(target=self._run, name="pulse", daemon=True).start()
 
     def at_exchange(self, update: int) -> None:
         """This worker comes to the exchange of ``update``; the next beat will say so."""
         self.update = update
 
+    def stop(self) -> None:
+        """Beat no more."""
+        self._stop.set()
+
     def _run(self) -> None:
         group, rank, place = self._who
-        while True:
+        while not self._stop.is_set():
             self._beat(Beat(group, rank, self.update, place))
-            time.sleep(BEAT_EVERY_S)
+            self._stop.wait(BEAT_EVERY_S)
 
 
 class WarningPoster(logging.Handler):

@@ -150,7 +150,10 @@ def test_an_unknown_key_in_the_file_names_the_file(tmp_path: Path) -> None:
         ("train=5", "train is wrong: "),
         ("train.seed.x=5", "train.seed is wrong: input should be a valid integer"),
         ("registry.name=a/b", "registry.name is wrong: "),
-        ("compute.num_workers=0", "compute.num_workers is wrong: "),
+        ("compute.num_workers=0", "compute.num_workers is wrong: there must be one worker at"),
+        ("compute.num_workers=[2,1]", "compute.num_workers is wrong: it must be a number or [min"),
+        ("compute.num_workers=[1,2,3]", "compute.num_workers is wrong: it must be a number or"),
+        ("compute.num_workers=two", "compute.num_workers is wrong: it must be a number or [min, "),
         ("corpus.pairs=[]", "corpus.pairs must be given for the source `inline`"),
     ],
 )
@@ -158,6 +161,23 @@ def test_a_wrong_value_is_refused_in_one_sentence_that_names_its_key(
     small: Path, override: str, sentence: str
 ) -> None:
     assert sentence in refusal(small, override)
+
+
+@pytest.mark.parametrize(
+    ("override", "fewest", "most", "words"),
+    [
+        ("compute.num_workers=1", 1, 1, "1 worker"),
+        ("compute.num_workers=3", 3, 3, "3 workers"),
+        ("compute.num_workers=[1,4]", 1, 4, "1 to 4 workers"),
+        ("compute.num_workers=[2, 2]", 2, 2, "2 workers"),
+    ],
+)
+def test_workers_are_a_number_or_a_range(
+    small: Path, override: str, fewest: int, most: int, words: str
+) -> None:
+    compute = load_config(str(small), [override]).compute
+    assert (compute.min_workers, compute.max_workers) == (fewest, most)
+    assert compute.workers_in_words == words
 
 
 def test_several_mistakes_are_counted(small: Path) -> None:

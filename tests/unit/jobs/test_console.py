@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from jobs.console import JobConsole, counts_line
-from jobs.training_lines import validation_line
 from pipeline.artifacts import Artifact, ArtifactSpec
 from pipeline.stages import StageResult
 from pipeline.storage import Storage
@@ -56,14 +55,6 @@ def test_counts_read_as_one_line(counts: dict[str, int], line: str) -> None:
 
 def test_counts_read_the_same_from_a_manifest_whatever_their_order() -> None:
     assert counts_line({"b_rows": 1, "a_rows": 2}) == counts_line({"a_rows": 2, "b_rows": 1})
-
-
-def test_a_validation_says_whether_it_is_the_best() -> None:
-    event = {"update": 1500, "loss": 1.2345, "bleu": 87.65, "chrf": 93.21, "best": True}
-    assert validation_line(event) == (
-        "update 1,500  dev loss 1.234  BLEU 87.7  chrF 93.2  the best so far"
-    )
-    assert not validation_line({**event, "best": False}).endswith("so far")
 
 
 def test_a_stage_is_told_on_standard_error_only(
@@ -135,3 +126,14 @@ def test_a_long_line_is_not_wrapped(
 ) -> None:
     console.say("gate", "नमस्ते " * 60)
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_warning_of_the_workers_is_shown_once(
+    console: JobConsole, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in ("update-00000500 is damaged", "update-00000500 is damaged", "row 7 was skipped"):
+        console.training_event({"kind": "warning", "text": text}, 2000)
+    assert capsys.readouterr().err.splitlines() == [
+        "warning    update-00000500 is damaged",
+        "warning    row 7 was skipped",
+    ]

@@ -1,0 +1,106 @@
+"""Training workers that fail, die and hang: the worker to blame is named, and training goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from jobs.cluster import RaySession
+from pipeline.errors import TrainingError
+from pipeline.storage import Storage
+from training_on_ray import Fault, TinyTraining, weights_of
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    # Ray warns of its own settings when it is imported.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+@pytest.fixture
+def training(ray_session: RaySession, tmp_path: Path) -> TinyTraining:
+    """Two workers that are started anew once, and wait six seconds for each other."""
+    compute = {"num_workers": 2, "max_failures": 1, "timeout_s": 6}
+    return TinyTraining(Storage(str(tmp_path / "storage")), compute)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(ray_session: RaySession, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The weights of a training that nothing happens to."""
+    storage = Storage(str(tmp_path_factory.mktemp("undisturbed")))
+    return weights_of(TinyTraining(storage, {"num_workers": 2}).run())
+
+
+def once_at(update: int, rank: int, marks: Path, what: signal.Signals) -> Fault:
+    """A signal that the worker sends itself there, the first time that it comes there."""
+
+    def fault(its_rank: int, its_update: int) -> None:
+        mark = marks / "sent"
+        if (its_rank, its_update) == (rank, update) and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), what)
+
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("what", "how"),
+    [
+        (signal.SIGSTOP, r"hangs: it was silent for \d+ s, last heard of at update \d+"),
+        (signal.SIGKILL, r"died, last heard of at update \d+"),
+    ],
+    ids=["stopped", "killed"],
+)
+def test_a_worker_that_ends_is_named_and_training_goes_on_to_the_same_weights(
+    training: TinyTraining, undisturbed: str, tmp_path: Path, what: signal.Signals, how: str
+) -> None:
+    made = training.run(once_at(12, rank=1, marks=tmp_path, what=what))
+    [warning] = training.warnings()
+    again = "starting the workers anew, 1 of at most 1 times"
+    assert re.fullmatch(rf"worker 1 \(process \d+ on \S+\) {how}; {again}", warning)
+    assert training.resumed() == [10]
+    assert weights_of(made) == undisturbed
+    assert training.storage.list("ray") == []
+
+
+def test_of_several_failures_the_one_that_the_others_follow_from_is_named(
+    training: TinyTraining,
+) -> None:
+    def fault(rank: int, update: int) -> None:
+        if (rank, update) == (1, 12):
+            raise ValueError("row 7 holds no number")
+
+    with pytest.raises(TrainingError) as raised:
+        training.run(fault)
+    # It is tried once more, and no further though it might: it would fail there for ever.
+    assert str(raised.value) == (
+        "worker 1 must get past update 12, but failed twice there in the same way: "
+        "ValueError: row 7 holds no number"
+    )
+    [warning] = training.warnings()
+    assert re.match(
+        r"worker 1 \(process \d+ on \S+\) failed: ValueError: row 7 holds no number; ", warning
+    )
+
+
+def test_a_worker_that_is_late_for_the_exchange_ends_the_training_by_its_name(
+    training: TinyTraining,
+) -> None:
+    training.compute["max_failures"] = 0
+
+    def fault(rank: int, update: int) -> None:
+        import time
+
+        if (rank, update) == (0, 12):
+            # Alive, but never there again.
+            time.sleep(3600)
+
+    with pytest.raises(TrainingError, match=r"worker 0 \(process \d+ on \S+\) did not come to the"):
+        training.run(fault)
+    assert training.warnings() == []
