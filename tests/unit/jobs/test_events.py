@@ -40,8 +40,8 @@ def test_a_failure_is_told_once_for_each_start_that_follows_it() -> None:
     assert board.take() == [
         {
             "kind": "warning",
-            "text": "worker 1 (process 101 on node-a) died, last heard of at update 37; starting the workers "
-            "anew, 1 of at most 1 times",
+            "text": "worker 1 (process 101 on node-a) died, last heard of at update 37; starting "
+            "the workers anew, 1 of at most 1 times",
         }
     ]
     board.beat(Beat("second", 1, 41, "process 202 on node-a"))

@@ -35,7 +35,8 @@ def test_the_one_that_died_is_named_before_those_that_lost_it() -> None:
 def test_one_that_is_silent_is_named_though_it_came_as_far_as_the_others() -> None:
     failures = [Failure(0, 37, "RuntimeError: Timed out waiting 600000ms for recv", True)]
     assert blame(heard((37, 0.3), (37, 601.7), (37, 0.2)), failures, [], 600) == (
-        "worker 1 (process 101 on node-a) hangs: it was silent for 602 s, last heard of at update 37"
+        "worker 1 (process 101 on node-a) hangs: it was silent for 602 s, "
+        "last heard of at update 37"
     )
 
 
@@ -51,7 +52,8 @@ def test_one_that_ended_after_it_said_why_is_not_silent() -> None:
 def test_where_nobody_is_behind_one_that_lost_the_others_says_what_it_saw() -> None:
     failures = [Failure(1, 37, CUT_OFF, True)]
     assert blame(heard((37, 0.3), (37, 0.5)), failures, [], 600) == (
-        f"worker 1 (process 101 on node-a) lost its exchange with the others, last heard of at update 37: "
+        f"worker 1 (process 101 on node-a) lost its exchange with the others, last heard of at "
+        f"update 37: "
         f"{CUT_OFF}"
     )
 
