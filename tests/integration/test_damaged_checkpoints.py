@@ -9,7 +9,7 @@ import pytest
 from jobs.cluster import RaySession
 from pipeline.errors import TrainingError
 from pipeline.storage import Storage
-from training_on_ray import TinyTraining, weights_of
+from training_on_ray import Fault, TinyTraining, weights_of
 
 pytestmark = [
     pytest.mark.integration,
@@ -19,12 +19,16 @@ pytestmark = [
 ]
 
 
-def stop(rank: int, update: int) -> None:
-    """End the training, so that its checkpoints of the updates 5 and 10 stay."""
-    from pipeline.errors import TrainingError
+def stop_at(at: int) -> Fault:
+    """End the training there; made by a call, so that it travels to the workers by value."""
 
-    if update == 13:
-        raise TrainingError("it must stop here")
+    def stop(rank: int, update: int) -> None:
+        from pipeline.errors import TrainingError
+
+        if update == at:
+            raise TrainingError("it must stop here")
+
+    return stop
 
 
 def test_a_damaged_checkpoint_is_passed_over_with_a_warning_and_garbage_of_ray_is_deleted(
@@ -35,7 +39,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning_and_garbage_of_ray_i
     root = tmp_path / "storage"
     training = TinyTraining(Storage(str(root)), one)
     with pytest.raises(TrainingError, match="it must stop here"):
-        training.run(stop)
+        training.run(stop_at(13))
     checkpoints = root / "checkpoints" / expected.id
     newest = checkpoints / "update-00000010" / "optimizer.safetensors"
     newest.write_bytes(newest.read_bytes()[:-1] + b"\0\1")
