@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench_training import Bench
-from corpora import default_data, generate
+from corpora import PHRASEBOOK_PIECES, PIECES, default_data, generate
 from goals import Figure, print_figures
 from peer_environments import BENCH, PeerError, measure_peer, python_of
 from peer_pieces import write_pieces
@@ -108,7 +108,8 @@ def measure(options: argparse.Namespace) -> list[Figure]:
             f"leave it out to generate one"
         )
     joeynmt, eole = python_of("joeynmt"), python_of("eole")
-    ours = Bench(_corpus(options.data), BENCH / "data")
+    pieces = PIECES if options.data else PHRASEBOOK_PIECES
+    ours = Bench(_corpus(options.data), BENCH / "data", pieces)
     say("preparing the corpus")
     ours.prepare()
     peers = Peers(_pieces(ours), options.seconds, joeynmt, eole)
@@ -129,7 +130,7 @@ def _corpus(data: Path | None) -> Path:
 
 def _pieces(ours: Bench) -> Path:
     folder = BENCH / "pieces"
-    config = bench_config(str(ours.storage), [f"corpus.source={ours.corpus}"])
+    config = bench_config(str(ours.storage), ours.places())
     data, vocab_sizes = bench_data(config)
     # JoeyNMT does not start without a development set; it is not read.
     write_pieces(folder, {"train": data.shards, "dev": data.shards[-1:]}, vocab_sizes)
