@@ -153,6 +153,7 @@ def tiny_job(
         model=model or tiny_model(),
         data=TokenDataset(corpus.train, corpus.samples),
         dev=DevSet(dev, corpus.references, target, max_decoded=10),
+        tokenizers=(target, target),
         folder=CheckpointFolder(storage, "run", identity),
         workers=workers or Workers(),
         report=report,
