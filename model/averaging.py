@@ -83,7 +83,8 @@ class MovingAverage(_Averaged):
     @torch.no_grad()
     def follow(self, updates: int) -> None:
         decay = min(self._decay, (1 + updates) / (10 + updates))
-        averages, weights = list(self._average.values()), list(self._weights.values())
+        averages = list(self._average.values())
+        weights = [w.to(a.dtype) for w, a in zip(self._weights.values(), averages, strict=True)]
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
     @contextlib.contextmanager
