@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from model.architectures import section_class
+from model.batches import Batch
 from model.build import build_model
 from model.checkpoint import CheckpointFolder
 from model.config import TrainConfig
@@ -120,6 +122,40 @@ def tiny_model(**settings: Any) -> TranslationModel:
         sizes |= {"encoder_layers": 2, "decoder_layers": 2}
     config = section_class(settings).model_validate(sizes | settings)
     return build_model(config, VOCAB, VOCAB)
+
+
+def small_memory(
+    model: TranslationModel,
+    sentences: int,
+    error: type[RuntimeError] = torch.OutOfMemoryError,
+    where: str = "forward",
+) -> list[int]:
+    """Make ``model`` fail as torch does where more sentences come at once; answers what was tried.
+
+    Args:
+        model: whose output layer fails.
+        sentences: that have room.
+        error: of a GPU, ``torch.OutOfMemoryError``, or of a CPU, ``RuntimeError``.
+        where: in the ``forward`` or the ``backward`` pass.
+    """
+    tried: list[int] = []
+
+    def refuse() -> None:
+        raise error("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    def enter(module: nn.Module, arguments: tuple[Batch, ...]) -> None:
+        if module.training:
+            tried.append(len(arguments[0].source_lengths_B))
+
+    def leave(module: nn.Module, inputs: object, output: torch.Tensor) -> None:
+        if module.training and tried[-1] > sentences:
+            if where == "forward":
+                refuse()
+            output.register_hook(lambda gradient: refuse())
+
+    model.register_forward_pre_hook(enter)
+    model.output.register_forward_hook(leave)  # type: ignore[union-attr]
+    return tried
 
 
 def tiny_job(
