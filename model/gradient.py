@@ -68,7 +68,7 @@ class Gradients:
         self._ddp = ddp
         self._loss_scale = loss_scale
         self._precision = resolve_precision(job.config.precision, job.workers.device)
-        self._has_fitted = 0
+        self._most_tokens = self._most_sentences = 0
 
     def add(self, update: Update, number: int) -> list[PartLoss]:
         """Add the gradient of ``update`` to the weights' ``grad``, which must be None.
@@ -98,7 +98,7 @@ class Gradients:
         self, parts: list[Part], data: TokenDataset, update: Update, number: int
     ) -> list[PartLoss]:
         exchanges = isinstance(self._ddp, DistributedDataParallel)
-        with_last = exchanges and parts[-1].pairs.padded_tokens <= self._has_fitted
+        with_last = exchanges and self._has_fitted(parts[-1])
         losses = []
         for part in parts:
             with self._exchange_if(with_last and part is parts[-1]):
@@ -106,9 +106,17 @@ class Gradients:
         if exchanges and not with_last:
             with self._exchange_if(True):
                 self._through(_first_pair(parts[0], data), data, update, number)
-        # Remembered only now: on a GPU the next update starts with what this one left.
-        self._has_fitted = max(self._has_fitted, *(p.pairs.padded_tokens for p in parts))
+        for part in parts:
+            self._most_tokens = max(self._most_tokens, part.pairs.padded_tokens)
+            self._most_sentences = max(self._most_sentences, len(part.pairs.row))
         return losses
+
+    def _has_fitted(self, part: Part) -> bool:
+        """Whether as many tokens and as many sentences have gone through here before."""
+        return (
+            part.pairs.padded_tokens <= self._most_tokens
+            and len(part.pairs.row) <= self._most_sentences
+        )
 
     def _through(self, part: Part, data: TokenDataset, update: Update, number: int) -> Tensor:
         """Forward and backward of a part, and its negative log-likelihood."""

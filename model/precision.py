@@ -35,5 +35,16 @@ def autocast(precision: Precision, device: torch.device) -> Iterator[None]:
         contexts.enter_context(torch.autocast(device.type, dtype, enabled=precision != "fp32"))
         if precision == "fp16" and device.type == "cpu":
             # oneDNN has no recurrent layer in fp16; torch's own is slow, and right.
-            contexts.enter_context(torch.backends.mkldnn.flags(enabled=False))
+            contexts.enter_context(_without_onednn())
         yield
+
+
+@contextlib.contextmanager
+def _without_onednn() -> Iterator[None]:
+    # torch's own `flags` sets, and warns of, what concerns Intel's GPUs as well.
+    flags = torch.backends.mkldnn.set_flags
+    was_enabled = flags(False, _fp32_precision=None)[0]  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        flags(was_enabled, _fp32_precision=None)  # type: ignore[no-untyped-call]

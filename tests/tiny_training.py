@@ -197,9 +197,17 @@ def tiny_job(
 
 
 def train_with_workers(
-    world_size: int, corpus: TinyCorpus, folder: Path, model: dict[str, Any], **settings: Any
+    world_size: int,
+    corpus: TinyCorpus,
+    folder: Path,
+    model: dict[str, Any],
+    rooms: tuple[int, ...] = (),
+    **settings: Any,
 ) -> None:
-    """Train in as many processes, which exchange gradients over the loopback."""
+    """Train in as many processes, which exchange gradients over the loopback.
+
+    ``rooms`` says how many sentences fit the memory of each rank, if not all do.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         ["model.training", "torch._dynamo", "sacrebleu", "pyarrow.parquet"]
@@ -209,7 +217,7 @@ def train_with_workers(
     workers = [
         context.Process(
             target=_train_as_worker,
-            args=(rank, world_size, str(meeting), corpus, str(folder), model, settings),
+            args=(rank, world_size, str(meeting), corpus, str(folder), model, rooms, settings),
         )
         for rank in range(world_size)
     ]
@@ -230,11 +238,15 @@ def _train_as_worker(
     corpus: TinyCorpus,
     folder: str,
     model: dict[str, Any],
+    rooms: tuple[int, ...],
     settings: dict[str, Any],
 ) -> None:
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     torch.set_num_threads(1)
     dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=world_size)
     workers = Workers(rank, world_size)
-    train(tiny_job(corpus, Storage(folder), workers=workers, model=tiny_model(**model), **settings))
+    ours = tiny_model(**model)
+    if rooms:
+        small_memory(ours, rooms[rank], where="backward")
+    train(tiny_job(corpus, Storage(folder), workers=workers, model=ours, **settings))
     dist.destroy_process_group()
