@@ -46,6 +46,7 @@ TRAINING = "training.json"
 
 _CODE = (
     "model.attention",
+    "model.averaging",
     "model.batch_plan",
     "model.batches",
     "model.build",
@@ -54,8 +55,14 @@ _CODE = (
     "model.dropout",
     "model.embedding",
     "model.encoder",
+    "model.gradient",
     "model.job",
+    "model.learner",
+    "model.limits",
     "model.loss",
+    "model.loss_scale",
+    "model.optimizer",
+    "model.parts",
     "model.precision",
     "model.progress",
     "model.recurrent",
@@ -70,6 +77,7 @@ _CODE = (
     "model.translation_model",
     "model.update",
     "model.validation",
+    "model.verdict",
 )
 
 
@@ -314,6 +322,7 @@ def _train_here(order: TrainOrder, report: Callable[[Event], None]) -> None:
             ],
         ),
         dev=DevSet(dev, _references(kept, dev_split, dev), target, order.train.dev_sentences),
+        tokenizers=(source, target),
         folder=CheckpointFolder(
             order.storage,
             f"{CHECKPOINTS}/{order.spec.id}",
@@ -330,7 +339,7 @@ def _train_here(order: TrainOrder, report: Callable[[Event], None]) -> None:
                 f"{state.update} updates none had; see {HISTORY} and lower train.learning_rate"
             )
         best = job.folder.load(state.best_update)
-        _publish(order, best.model, state.history, _summary(state))
+        _publish(order, best.published, state.history, _summary(state))
     workers.wait()
 
 
@@ -343,6 +352,7 @@ def _summary(state: Any) -> dict[str, Any]:
         "best_update": state.best_update,
         "best_score": state.best_score,
         "skipped_updates": state.skipped_updates,
+        "stopped_by": state.stopped_by,
     }
 
 
