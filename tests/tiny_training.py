@@ -154,7 +154,7 @@ def small_memory(
             output.register_hook(lambda gradient: refuse())
 
     model.register_forward_pre_hook(enter)
-    model.output.register_forward_hook(leave)  # type: ignore[union-attr]
+    model.dropout.register_forward_hook(leave)  # type: ignore[union-attr]
     return tried
 
 

@@ -25,7 +25,7 @@ from model.build import build_model
 from model.dataset import TokenDataset
 from model.precision import autocast, resolve_precision
 from model.training import plan_settings
-from model.update import build_optimizer
+from model.optimizer import build_optimizer
 
 _PEAK_SIZE = 2048
 _CPU = torch.device("cpu")

@@ -119,7 +119,7 @@ def test_other_errors_pass(tiny_corpus: TinyCorpus, storage: Storage) -> None:
     def fail(module: nn.Module, inputs: object, output: object) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    model.output.register_forward_hook(fail)  # type: ignore[union-attr]
+    model.dropout.register_forward_hook(fail)  # type: ignore[union-attr]
     with pytest.raises(RuntimeError, match="shapes"):
         train(tiny_job(tiny_corpus, storage, model=model))
 

@@ -469,13 +469,13 @@ def test_gradients_are_exchanged_once_an_update(tiny_corpus: TinyCorpus, storage
 
 
 def poison(model: nn.Module, calls: set[int]) -> None:
-    """Make the output NaN in these forward passes of training, counted from 0."""
+    """Make what the output layer reads NaN in these forward passes of training, counted from 0."""
     counter = itertools.count()
 
     def hook(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
         return output * math.nan if module.training and next(counter) in calls else output
 
-    model.output.register_forward_hook(hook)  # type: ignore[union-attr]
+    model.dropout.register_forward_hook(hook)  # type: ignore[union-attr]
 
 
 def test_an_update_without_a_gradient_is_skipped_and_counted(
