@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -43,6 +43,10 @@ bench: $(READY) ## speed and memory beside their goals, half an hour; a quiet ma
 	@$(BIN)/python tests/bench/bench_pipeline.py; pipeline=$$?; \
 		$(BIN)/python tests/bench/bench_training.py && exit $$pipeline
 
+.PHONY: bench-peers
+bench-peers: $(READY) ## training beside JoeyNMT and Eole, which it installs into .bench; half an hour
+	@$(BIN)/python tests/bench/bench_peers.py
+
 .PHONY: check
 check: $(READY) ## format, lint, types and fast tests, warnings as errors
 	@$(BIN)/ruff format --check .
@@ -56,5 +60,5 @@ format: $(READY) ## mend format and lint
 	@$(BIN)/ruff check --fix .
 
 .PHONY: clean
-clean: ## remove .venv and caches; data and models stay
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+clean: ## remove .venv, .bench and caches; data and models stay
+	@rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -29,6 +29,7 @@ from pipeline.tokenizer import LANGUAGES
 
 _CODE = (
     "model.attention",
+    "model.averaging",
     "model.batch_plan",
     "model.batches",
     "model.build",
@@ -37,8 +38,14 @@ _CODE = (
     "model.dropout",
     "model.embedding",
     "model.encoder",
+    "model.gradient",
     "model.job",
+    "model.learner",
+    "model.limits",
     "model.loss",
+    "model.loss_scale",
+    "model.optimizer",
+    "model.parts",
     "model.precision",
     "model.progress",
     "model.recurrent",
@@ -53,12 +60,13 @@ _CODE = (
     "model.translation_model",
     "model.update",
     "model.validation",
+    "model.verdict",
 )
 
 
 # How often it is saved changes nothing about what is learnt; what a start's name stands for is
 # among the parents.
-_NOT_LEARNT_BY = {"checkpoint_every", "keep_checkpoints", "warm_start"}
+_NOT_LEARNT_BY = {"checkpoint_every", "keep_checkpoints", "init_from"}
 
 
 def train_spec(
@@ -163,7 +171,7 @@ def fit(
     refuse_unguarded(arrays)
     refuse_other_tokenizers(arrays, tokenizer)
     if start is not None:
-        refuse_other_tokenizers_of(start, tokenizer, config.train.warm_start)
+        refuse_other_tokenizers_of(start, tokenizer, config.train.init_from)
     specs = {name: result.artifact.spec for name, result in data.items()}
     spec = train_spec(config, specs, start.spec if start else None)
     found = artifacts.find(storage, spec)

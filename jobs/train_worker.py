@@ -140,7 +140,8 @@ def _train_here(order: TrainOrder, place: _Place, report: Callable[[Event], None
                 for names in sampled_token_arrays(tensorize, train_split)
             ],
         ),
-        dev=DevSet(dev, _references(kept, dev_split, dev), target, order.train.dev_sentences),
+        dev=DevSet(dev, references(kept, dev_split, dev), target, order.train.dev_sentences),
+        tokenizers=(source, target),
         folder=CheckpointFolder(
             order.storage,
             f"{CHECKPOINTS}/{order.spec.id}",
@@ -157,7 +158,7 @@ def _train_here(order: TrainOrder, place: _Place, report: Callable[[Event], None
                 f"{state.update} updates none had; see {HISTORY} and lower train.learning_rate"
             )
         best = job.folder.load(state.best_update)
-        _publish(order, best.model, state.history, _summary(state))
+        _publish(order, best.published, state.history, _summary(state))
     workers.wait()
 
 
@@ -170,6 +171,7 @@ def _summary(state: Any) -> dict[str, Any]:
         "best_update": state.best_update,
         "best_score": state.best_score,
         "skipped_updates": state.skipped_updates,
+        "stopped_by": state.stopped_by,
     }
 
 
@@ -192,7 +194,7 @@ def _publish(
     artifacts.commit(storage, spec, [Part(entries, counts)])
 
 
-def _references(kept: Artifact, split: str, dataset: Any) -> list[str]:
+def references(kept: Artifact, split: str, dataset: Any) -> list[str]:
     """The text of each target sentence that became token arrays, in their order."""
     import pyarrow.parquet as pq
 

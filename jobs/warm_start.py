@@ -1,6 +1,6 @@
 """The first weights of a training, taken from a registered version.
 
-reads   the version that ``train.warm_start`` names
+reads   the version that ``train.init_from`` names
 writes  ``artifacts/start-<hash>/model.safetensors``, for the workers to read
 holds   the hash is of the version's content: an alias that has moved is another start, and so
         another training; a start whose model or tokenizers are others is refused
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.config import Config, resolved
+from jobs.registry import CHALLENGER, CHAMPION
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, flatten
 from pipeline.errors import RegistryError, TrainingError
@@ -30,15 +31,17 @@ _MODEL = "model"
 
 
 def warm_version(job: JobContext) -> Version | None:
-    """The version that ``train.warm_start`` names now; None if training starts afresh.
+    """The version that ``train.init_from`` names now; None if training starts afresh.
 
     Raises:
         ConfigError: if it is no name of a version.
         RegistryError: if there is no such version; it says what to do.
     """
-    uri = job.config.train.warm_start
+    uri = job.config.train.init_from
     if uri is None:
         return None
+    if uri in (CHAMPION, CHALLENGER):
+        uri = f"models:/{job.config.registry.name}@{uri}"
     from jobs.tracking import registry_stands
 
     try:
@@ -48,8 +51,8 @@ def warm_version(job: JobContext) -> Version | None:
     except RegistryError as error:
         seen = str(error).partition("; `anuvad retrain CONFIG`")[0]
         raise RegistryError(
-            f"train.warm_start must name a version that is registered, but: {seen}; train a first "
-            f"one with train.warm_start=null"
+            f"train.init_from must name a version that is registered, but: {seen}; train a first "
+            f"one with train.init_from=null"
         ) from error
 
 
@@ -101,11 +104,12 @@ def refuse_other_model(start: Artifact, config: Config, uri: str) -> None:
     theirs, ours = flatten(json.loads(start.facts[_MODEL])), flatten(resolved(config, _MODEL))
     for key in sorted(theirs.keys() | ours.keys()):
         there, here = theirs.get(key), ours.get(key)
-        if there != here:
+        # What is dropped while it learns changes no weight's meaning.
+        if there != here and "dropout" not in key:
             raise TrainingError(
-                f"train.warm_start must name a model of the same section `model`, but {uri} has "
+                f"train.init_from must name a model of the same section `model`, but {uri} has "
                 f"model.{key}: {_short(there)}, and this configuration {_short(here)}: change it, "
-                f"or set train.warm_start=null"
+                f"or set train.init_from=null"
             )
 
 
@@ -119,9 +123,9 @@ def refuse_other_tokenizers_of(start: Artifact, tokenizer: Artifact, uri: str | 
         seen = sha256_of(tokenizer.local(f"{name}.model"))
         if seen != start.facts[name]:
             raise TrainingError(
-                f"train.warm_start must name a model of the same tokenizers, but {name}.model of "
+                f"train.init_from must name a model of the same tokenizers, but {name}.model of "
                 f"{uri} has the sha256 {start.facts[name]}, and that of {tokenizer.uri} {seen}: "
-                f"train without it, with train.warm_start=null"
+                f"train without it, with train.init_from=null"
             )
 
 

@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 
 from pipeline.settings import Settings
 
-PrecisionChoice = Literal["auto", "fp32", "bf16"]
-ScheduleName = Literal["inverse_sqrt", "cosine", "constant"]
+PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16"]
+ScheduleName = Literal["inverse_sqrt", "cosine", "plateau", "constant"]
 
 
 class ModelConfig(Settings):
@@ -186,14 +186,41 @@ class TrainConfig(Settings):
         2, ge=1, description="micro-batches an update, shared out over the workers"
     )
     window_shards: int = Field(8, ge=1, description="shards whose pairs are mixed at a time")
+    optimizer: Literal["adam", "adamw"] = Field(
+        "adamw",
+        description="Kingma and Ba 2015; they differ in weight_decay, which adam adds to the "
+        "gradient and adamw takes off the weights (Loshchilov and Hutter 2019)",
+    )
     learning_rate: float = Field(1e-3, gt=0, description="at its peak, after the warm-up")
     warmup_updates: int = Field(400, ge=0)
-    schedule: ScheduleName = "inverse_sqrt"
-    weight_decay: float = Field(0.0, ge=0)
+    schedule: ScheduleName = Field(
+        "inverse_sqrt",
+        description="how the rate falls after the warm-up: 'inverse_sqrt' with the root of the "
+        "update; 'cosine' to min_learning_rate at max_updates, also where another limit ends the "
+        "training sooner; 'plateau' when validations get no better; 'constant' not at all",
+    )
+    min_learning_rate: float = Field(
+        0.0, ge=0, description="what the rate does not fall below after the warm-up"
+    )
+    plateau_factor: float = Field(
+        0.5, gt=0, lt=1, description="what schedule 'plateau' multiplies the rate with"
+    )
+    plateau_patience: int = Field(
+        3,
+        ge=1,
+        description="validations in a row without a better metric, after the warm-up, before "
+        "schedule 'plateau' lowers the rate; an equal one does not count",
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, description="of matrices; biases and gains of normalisation have none"
+    )
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     clip_norm: float = Field(1.0, gt=0, description="largest norm of an update's gradient")
     max_updates: int = Field(100_000, ge=1)
     max_epochs: int | None = Field(None, ge=1)
+    max_target_tokens: int | None = Field(
+        None, ge=1, description="real target tokens gone through; the update that gets there ends"
+    )
     max_minutes: float | None = Field(None, gt=0, description="of training, resumed runs included")
     validate_every: int = Field(1000, ge=1, description="updates between two validations")
     checkpoint_every: int = Field(1000, ge=1, description="updates between two checkpoints")
@@ -207,18 +234,47 @@ class TrainConfig(Settings):
     patience: int | None = Field(
         None, ge=1, description="validations without a better score before training stops"
     )
+    average: Literal["none", "ema", "checkpoints"] = Field(
+        "none",
+        description="weights that are validated, called best and published: those of the last "
+        "update; 'ema', an exponential moving average of all; 'checkpoints', the mean of those at "
+        "the last average_last validations (Vaswani et al. 2017, §6.1), each saved as a checkpoint",
+    )
+    ema_decay: float = Field(
+        0.999,
+        ge=0,
+        lt=1,
+        description="what 'ema' keeps of itself at an update; less at first: (1 + u) / (10 + u)",
+    )
+    average_last: int = Field(
+        5, ge=1, description="validated checkpoints that average 'checkpoints' takes the mean of"
+    )
     dev_sentences: int = Field(500, ge=1, description="sentences decoded at each validation")
     max_bad_updates: int = Field(
         10,
         ge=1,
         description="so many updates in a row whose gradient is no number end the training",
     )
-    precision: PrecisionChoice = "auto"
-    warm_start: str | None = Field(
-        None,
-        description="models:/NAME@ALIAS or models:/NAME/VERSION, whose weights are the first ones; "
-        "it must have the same section `model` and the same tokenizers",
+    precision: PrecisionChoice = Field(
+        "auto",
+        description="of products: 'auto' is bf16 where the hardware multiplies it, else fp32; "
+        "'fp16' scales the loss so that small gradients stay, and is slow on CPUs",
     )
+    init_from: str | None = Field(
+        None,
+        description="a registered version whose weights are the first ones: champion, challenger, "
+        "models:/NAME@ALIAS or models:/NAME/VERSION; it must have the same section `model` and the "
+        "same tokenizers",
+    )
+
+    @model_validator(mode="after")
+    def _check_that_the_rate_can_fall(self) -> Self:
+        if self.min_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"min_learning_rate must be at most learning_rate, not {self.min_learning_rate} "
+                f"and {self.learning_rate}: lower the one or raise the other"
+            )
+        return self
 
 
 class DecodeConfig(Settings):

@@ -10,6 +10,7 @@ from typing import Any
 
 from model.batch_plan import Update
 from model.job import TrainingJob, TrainingState
+from model.limits import epoch_progress, seconds_left
 
 
 class Meter:
@@ -59,6 +60,7 @@ class Meter:
 
 
 def log(job: TrainingJob, state: TrainingState, meter: Meter) -> None:
+    """Report what happened since the last time; every worker has to come here."""
     (nll,) = job.workers.sum(meter.nll)
     report_event(
         job,
@@ -67,14 +69,17 @@ def log(job: TrainingJob, state: TrainingState, meter: Meter) -> None:
             "kind": "train",
             "update": state.update,
             "epoch": state.epoch,
+            "epoch_progress": epoch_progress(state, job),
             "target_tokens": state.target_tokens,
             "skipped_updates": state.skipped_updates,
             **meter.figures(nll),
+            "seconds_left": seconds_left(state, job, meter.seconds),
         },
     )
 
 
 def report_event(job: TrainingJob, state: TrainingState, event: dict[str, Any]) -> None:
+    """Keep an event, and hand it to whoever looks on."""
     state.history.append(event)
     if job.workers.is_first:
         job.report(event)

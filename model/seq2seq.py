@@ -93,16 +93,17 @@ class Seq2Seq(TranslationModel):
         encoded = self.encoder(batch.source_BS, batch.source_lengths_B)
         attentional_BTH = self.decoder.unrolled(batch.target_in_BT, self.decoder.start(encoded))
         hidden_NH, targets_N = real_rows(attentional_BTH, batch.target_out_BT)
-        logits_NV = self._logits(hidden_NH)
-        loss_sum, nll_sum = label_smoothed_nll(logits_NV, targets_N, label_smoothing)
+        loss_sum, nll_sum = label_smoothed_nll(
+            self._read(hidden_NH), self.output.weight, self.output.bias, targets_N, label_smoothing
+        )
         return LossSums(loss_sum, nll_sum, batch.target_tokens)
 
-    def _logits(self, hidden_NH: Tensor) -> Tensor:
-        dropped_NH = self.dropout(hidden_NH)
+    def _read(self, hidden_NH: Tensor) -> Tensor:
+        """What the output layer reads of h̃."""
+        dropped_NH: Tensor = self.dropout(hidden_NH)
         if self.projection is not None:
             dropped_NH = self.projection(dropped_NH)
-        logits_NV: Tensor = self.output(dropped_NH)
-        return logits_NV
+        return dropped_NH
 
     def start(self, source_BS: Tensor, source_lengths_B: Tensor) -> DecoderState:
         """The state of a search before its first token (BOS is what it reads first)."""
@@ -114,7 +115,7 @@ class Seq2Seq(TranslationModel):
         The attention of the step is in the state, as ``weights_RS``.
         """
         attentional_RH, state = self.decoder.step(token_R, state)
-        logits_RV = self._logits(attentional_RH)
+        logits_RV = self.output(self._read(attentional_RH))
         return torch.log_softmax(logits_RV, dim=-1, dtype=torch.float32), state
 
     def reorder(self, state: DecoderState, index_R: Tensor) -> DecoderState:

@@ -169,7 +169,10 @@ class Transformer(TranslationModel):
         source = self.encode(batch.source_BS, batch.source_lengths_B)
         hidden_BTH = self.decoder(batch.target_in_BT, source)
         hidden_MH, targets_M = real_rows(hidden_BTH, batch.target_out_BT)
-        loss_sum, nll_sum = label_smoothed_nll(self.logits(hidden_MH), targets_M, label_smoothing)
+        embedding, bias = self.decoder.embedding.tokens.weight, self.output.bias
+        loss_sum, nll_sum = label_smoothed_nll(
+            hidden_MH, embedding, bias, targets_M, label_smoothing
+        )
         return LossSums(loss_sum, nll_sum, batch.target_tokens)
 
     def start(self, source_BS: Tensor, source_lengths_B: Tensor) -> TransformerState:

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from model.architectures import section_class
+from model.batches import Batch
 from model.build import build_model
 from model.checkpoint import CheckpointFolder
 from model.config import TrainConfig
@@ -122,6 +124,40 @@ def tiny_model(**settings: Any) -> TranslationModel:
     return build_model(config, VOCAB, VOCAB)
 
 
+def small_memory(
+    model: TranslationModel,
+    sentences: int,
+    error: type[RuntimeError] = torch.OutOfMemoryError,
+    where: str = "forward",
+) -> list[int]:
+    """Make ``model`` fail as torch does where more sentences come at once; answers what was tried.
+
+    Args:
+        model: whose output layer fails.
+        sentences: that have room.
+        error: of a GPU, ``torch.OutOfMemoryError``, or of a CPU, ``RuntimeError``.
+        where: in the ``forward`` or the ``backward`` pass.
+    """
+    tried: list[int] = []
+
+    def refuse() -> None:
+        raise error("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    def enter(module: nn.Module, arguments: tuple[Batch, ...]) -> None:
+        if module.training:
+            tried.append(len(arguments[0].source_lengths_B))
+
+    def leave(module: nn.Module, inputs: object, output: torch.Tensor) -> None:
+        if module.training and tried[-1] > sentences:
+            if where == "forward":
+                refuse()
+            output.register_hook(lambda gradient: refuse())
+
+    model.register_forward_pre_hook(enter)
+    model.dropout.register_forward_hook(leave)  # type: ignore[union-attr]
+    return tried
+
+
 def tiny_job(
     corpus: TinyCorpus,
     storage: Storage,
@@ -153,6 +189,7 @@ def tiny_job(
         model=model or tiny_model(),
         data=TokenDataset(corpus.train, corpus.samples),
         dev=DevSet(dev, corpus.references, target, max_decoded=10),
+        tokenizers=(target, target),
         folder=CheckpointFolder(storage, "run", identity),
         workers=workers or Workers(),
         report=report,
@@ -160,9 +197,17 @@ def tiny_job(
 
 
 def train_with_workers(
-    world_size: int, corpus: TinyCorpus, folder: Path, model: dict[str, Any], **settings: Any
+    world_size: int,
+    corpus: TinyCorpus,
+    folder: Path,
+    model: dict[str, Any],
+    rooms: tuple[int, ...] = (),
+    **settings: Any,
 ) -> None:
-    """Train in as many processes, which exchange gradients over the loopback."""
+    """Train in as many processes, which exchange gradients over the loopback.
+
+    ``rooms`` says how many sentences fit the memory of each rank, if not all do.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         ["model.training", "torch._dynamo", "sacrebleu", "pyarrow.parquet"]
@@ -172,7 +217,7 @@ def train_with_workers(
     workers = [
         context.Process(
             target=_train_as_worker,
-            args=(rank, world_size, str(meeting), corpus, str(folder), model, settings),
+            args=(rank, world_size, str(meeting), corpus, str(folder), model, rooms, settings),
         )
         for rank in range(world_size)
     ]
@@ -193,11 +238,15 @@ def _train_as_worker(
     corpus: TinyCorpus,
     folder: str,
     model: dict[str, Any],
+    rooms: tuple[int, ...],
     settings: dict[str, Any],
 ) -> None:
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     torch.set_num_threads(1)
     dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=world_size)
     workers = Workers(rank, world_size)
-    train(tiny_job(corpus, Storage(folder), workers=workers, model=tiny_model(**model), **settings))
+    ours = tiny_model(**model)
+    if rooms:
+        small_memory(ours, rooms[rank], where="backward")
+    train(tiny_job(corpus, Storage(folder), workers=workers, model=ours, **settings))
     dist.destroy_process_group()

@@ -17,6 +17,8 @@ from pipeline.formats import SCHEMA
 from pipeline.phrasebook import PhrasebookConfig
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
+PIECES, PHRASEBOOK_PIECES = 8000, 1000
+"""A side: of real pairs, and of the phrasebook's, whose English has no more than 1,238."""
 SALTS = (("", ""), (" alpha", " अल्फ़ा"), (" beta", " बीटा"), (" gamma", " गामा"))
 
 

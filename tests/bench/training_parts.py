@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import time
 from collections.abc import Iterator
 
@@ -26,7 +25,7 @@ from model.build import build_model
 from model.dataset import TokenDataset
 from model.precision import autocast, resolve_precision
 from model.training import plan_settings
-from model.update import build_optimizer
+from model.optimizer import build_optimizer
 
 _PEAK_SIZE = 2048
 _CPU = torch.device("cpu")
@@ -59,7 +58,7 @@ def _peak() -> dict[str, float]:
             started = time.perf_counter()
             a @ b
             seconds.append(time.perf_counter() - started)
-        found[name] = 2 * _PEAK_SIZE**3 / statistics.median(seconds) / 1e9
+        found[name] = 2 * _PEAK_SIZE**3 / min(seconds) / 1e9
     return found
 
 

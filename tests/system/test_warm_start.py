@@ -14,7 +14,7 @@ from command_line import run as command
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
-CHAMPION = "train.warm_start=models:/seed@champion"
+CHAMPION = "train.init_from=models:/seed@champion"
 
 
 @pytest.fixture(scope="module")
@@ -42,26 +42,26 @@ def test_without_a_champion_it_is_refused_and_says_what_to_do(tmp_path: Path) ->
     done = run("train", tmp_path / "storage", CHAMPION)
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        f"error: train.warm_start must name a version that is registered, but: there is none yet "
+        f"error: train.init_from must name a version that is registered, but: there is none yet "
         f"at sqlite:///{tmp_path}/storage/mlflow.db; train a first one with "
-        f"train.warm_start=null\n"
+        f"train.init_from=null\n"
     )
 
 
 def test_a_version_that_there_is_not_is_refused_with_those_there_are(storage: Path) -> None:
-    done = run("train", storage, "train.warm_start=models:/seed/7")
+    done = run("train", storage, "train.init_from=models:/seed/7")
     assert done.code == 1
     assert "but seed has versions: 1" in done.err
-    assert done.err.endswith("; train a first one with train.warm_start=null\n")
+    assert done.err.endswith("; train a first one with train.init_from=null\n")
 
 
 def test_another_model_is_refused_before_anything_runs(storage: Path) -> None:
     done = run("train", storage, CHAMPION, "model.hidden_size=128")
     assert (done.code, done.err.count("\n")) == (1, 1)
     assert done.err == (
-        "error: train.warm_start must name a model of the same section `model`, but "
+        "error: train.init_from must name a model of the same section `model`, but "
         "models:/seed/1 has model.hidden_size: 256, and this configuration 128: change it, or set "
-        "train.warm_start=null\n"
+        "train.init_from=null\n"
     )
 
 
@@ -70,7 +70,7 @@ def test_other_tokenizers_are_refused_naming_both_hashes(storage: Path) -> None:
     assert done.code == 1
     last = done.err.splitlines()[-1]
     assert last.startswith(
-        "error: train.warm_start must name a model of the same tokenizers, but en.model of "
+        "error: train.init_from must name a model of the same tokenizers, but en.model of "
         "models:/seed@champion has the sha256 "
     )
 
@@ -92,7 +92,7 @@ def test_a_training_that_starts_from_the_champion_begins_where_that_ended(storag
     starts = [json.loads(text)["warm_start"] for text in written]
     assert [start["version"] for start in starts if start] == ["models:/seed/1"]
     # By number it is the same training; without it it is another.
-    assert plan_of_training(storage, "train.warm_start=models:/seed/1", *short)["state"] == "done"
+    assert plan_of_training(storage, "train.init_from=models:/seed/1", *short)["state"] == "done"
     assert plan_of_training(storage, *short)["state"] == "run"
     # A champion that has moved is another start.
     move = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,10 +85,39 @@ def test_the_manifest_is_written_last(
     folder: CheckpointFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
-    monkeypatch.setattr(folder.storage, "write_bytes", lambda path, data: written.append(path))
-    folder.save(5, checkpoint(5))
-    assert len(written) == 4
+    writing = folder.storage.writing
+
+    def note(path: str) -> AbstractContextManager[Path]:
+        written.append(path)
+        return writing(path)
+
+    monkeypatch.setattr(folder.storage, "writing", note)
+    folder.save(5, replace(checkpoint(5), average={"w": torch.ones(2)}))
+    assert len(written) == 5
     assert written[-1] == f"run/update-00000005/{MANIFEST}"
+
+
+def test_averaged_weights_are_kept_beside_the_raw_ones(folder: CheckpointFolder) -> None:
+    raw = checkpoint(5)
+    folder.save(5, replace(raw, average={"w": torch.tensor([4.0])}))
+    loaded = folder.load(5)
+    assert torch.equal(loaded.model["w"], raw.model["w"])
+    assert loaded.published["w"].tolist() == [4.0]
+    assert torch.equal(folder.weights(5)["w"], raw.model["w"])
+
+
+def test_without_an_average_the_raw_weights_are_published(folder: CheckpointFolder) -> None:
+    folder.save(5, checkpoint(5))
+    loaded = folder.load(5)
+    assert loaded.average is None
+    assert loaded.published is loaded.model
+
+
+def test_weights_alone_are_verified_too(folder: CheckpointFolder, tmp_path: Path) -> None:
+    folder.save(5, checkpoint(5))
+    flip_a_byte(tmp_path / "run" / "update-00000005" / MODEL)
+    with pytest.raises(ArtifactError, match=r"model.safetensors must have sha256"):
+        folder.weights(5)
 
 
 def test_an_empty_folder_has_no_checkpoint(folder: CheckpointFolder) -> None:

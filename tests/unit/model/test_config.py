@@ -78,7 +78,12 @@ def test_an_unknown_key_is_refused(
         ("label_smoothing", 1.0),
         ("max_minutes", 0),
         ("patience", 0),
-        ("precision", "fp16"),
+        ("precision", "fp8"),
+        ("plateau_factor", 1.0),
+        ("ema_decay", 1.0),
+        ("average_last", 0),
+        ("max_target_tokens", 0),
+        ("optimizer", "sgd"),
         ("metric", "ter"),
     ],
 )
@@ -90,3 +95,8 @@ def test_a_value_that_can_not_train_is_refused(key: str, value: object) -> None:
 def test_more_translations_than_the_beam_holds_are_refused() -> None:
     with pytest.raises(ValidationError, match="n_best must be at most beam_size, not 6 and 5"):
         DecodeConfig(beam_size=5, n_best=6)
+
+
+def test_a_rate_that_can_not_fall_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"at most learning_rate, not 0\.01 and 0\.001"):
+        TrainConfig(learning_rate=0.001, min_learning_rate=0.01)

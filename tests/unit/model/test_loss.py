@@ -1,4 +1,4 @@
-"""Label-smoothed cross-entropy against its formula, worked out by hand."""
+"""The output layer's label-smoothed cross-entropy against its formula, worked out by hand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.loss import CHUNK_ROWS, label_smoothed_nll
+from model import loss
+from model.loss import SOFTMAX_ROWS
 from pipeline.tokenizer import PAD_ID
+
+
+def label_smoothed_nll(
+    logits_NV: Tensor, targets_N: Tensor, smoothing: float
+) -> tuple[Tensor, Tensor]:
+    """The loss under an output layer that hands on what it reads."""
+    width = logits_NV.shape[1]
+    identity = torch.eye(width, dtype=logits_NV.dtype)
+    nothing = torch.zeros(width, dtype=logits_NV.dtype)
+    return loss.label_smoothed_nll(logits_NV, identity, nothing, targets_N, smoothing)
 
 
 def by_definition(logits_NV: Tensor, targets_N: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
@@ -57,7 +68,7 @@ def test_the_gradient_agrees_with_finite_differences(smoothing: float) -> None:
     )
 
 
-@pytest.mark.parametrize("rows", [1, CHUNK_ROWS, CHUNK_ROWS + 1, 3 * CHUNK_ROWS - 1])
+@pytest.mark.parametrize("rows", [1, SOFTMAX_ROWS, SOFTMAX_ROWS + 1, 3 * SOFTMAX_ROWS - 1])
 def test_chunks_add_up_to_the_whole(rows: int) -> None:
     torch.manual_seed(2)
     logits_NV = torch.randn(rows, 11, requires_grad=True)
@@ -96,3 +107,56 @@ def test_a_batch_of_padding_alone_costs_nothing() -> None:
     assert loss_sum.item() == nll_sum.item() == 0.0
     assert logits_NV.grad is not None
     assert not logits_NV.grad.any()
+
+
+@pytest.mark.parametrize("wanted", [(True, True, True), (False, True, True), (True, False, False)])
+def test_all_gradients_agree_with_finite_differences(wanted: tuple[bool, bool, bool]) -> None:
+    torch.manual_seed(4)
+    layer = [
+        torch.randn(*shape, dtype=torch.float64, requires_grad=grad)
+        for shape, grad in zip([(5, 3), (7, 3), (7,)], wanted, strict=True)
+    ]
+    targets_N = torch.tensor([1, 6, PAD_ID, 3, 3])
+    assert torch.autograd.gradcheck(
+        lambda *given: loss.label_smoothed_nll(*given, targets_N, 0.1)[0], layer
+    )
+
+
+@pytest.mark.parametrize("rows", [3, 4, 5, 11])
+def test_chunks_of_the_output_layer_add_up_to_the_whole(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loss, "CHUNK_ROWS", 4)
+    torch.manual_seed(5)
+    layer = [torch.randn(*shape, requires_grad=True) for shape in [(rows, 3), (7, 3), (7,)]]
+    hidden_NH, weight_VH, bias_V = layer
+    targets_N = torch.randint(0, 7, (rows,))
+    got = loss.label_smoothed_nll(*layer, targets_N, 0.1)
+    expected = by_definition(hidden_NH @ weight_VH.T + bias_V, targets_N, 0.1)
+    torch.testing.assert_close(got, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(got[0], layer), torch.autograd.grad(expected[0], layer)
+    )
+
+
+def test_a_gradient_from_above_scales_all_of_them() -> None:
+    torch.manual_seed(6)
+    layer = [torch.randn(*shape, requires_grad=True) for shape in [(5, 3), (7, 3), (7,)]]
+    targets_N = torch.tensor([1, 6, PAD_ID, 3, 3])
+    once = torch.autograd.grad(loss.label_smoothed_nll(*layer, targets_N, 0.1)[0], layer)
+    scaled = torch.autograd.grad(8 * loss.label_smoothed_nll(*layer, targets_N, 0.1)[0], layer)
+    torch.testing.assert_close(scaled, tuple(8 * gradient for gradient in once))
+
+
+def test_under_autocast_products_are_bf16_and_weights_have_gradients_of_their_own_dtype() -> None:
+    torch.manual_seed(7)
+    layer = [torch.randn(*shape, requires_grad=True) for shape in [(50, 16), (30, 16), (30,)]]
+    targets_N = torch.randint(1, 30, (50,))
+    expected = torch.autograd.grad(loss.label_smoothed_nll(*layer, targets_N, 0.1)[0], layer)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss_sum, _ = loss.label_smoothed_nll(*layer, targets_N, 0.1)
+    got = torch.autograd.grad(loss_sum, layer)
+    assert loss_sum.dtype == torch.float32
+    assert [gradient.dtype for gradient in got] == [torch.float32] * 3
+    for ours, theirs in zip(got, expected, strict=True):
+        assert 0 < (ours - theirs).norm() / theirs.norm() < 0.02

@@ -10,7 +10,7 @@ from model.precision import autocast, resolve_precision
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
-@pytest.mark.parametrize("choice", ["fp32", "bf16"])
+@pytest.mark.parametrize("choice", ["fp32", "bf16", "fp16"])
 def test_a_chosen_precision_is_kept(choice: str) -> None:
     assert resolve_precision(choice, CPU) == choice  # type: ignore[arg-type]
 
@@ -42,6 +42,15 @@ def test_a_gpu_that_would_emulate_bf16_gets_fp32(
 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_bf16_supported)
     assert resolve_precision("auto", CUDA) == expected
+
+
+def test_onednn_is_as_before_after_fp16() -> None:
+    unit, x = torch.nn.LSTM(3, 4), torch.ones(1, 1, 3)
+    before = torch._C._get_mkldnn_enabled()
+    with autocast("fp16", CPU):
+        assert unit(x)[0].shape == (1, 1, 4)  # oneDNN would refuse.
+        assert torch.nn.Linear(3, 3)(x).dtype == torch.float16
+    assert torch._C._get_mkldnn_enabled() == before
 
 
 def test_products_are_bf16_only_under_bf16() -> None:

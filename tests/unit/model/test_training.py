@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,27 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from model.batch_plan import Update, plan_epoch
+from disturbed_training import (
+    Event,
+    KilledError,
+    ScriptedDev,
+    assert_equal_to_the_bit,
+    backward,
+    bleu,
+    killed_at,
+    scripted,
+    updates_of,
+    without_times,
+)
+from model.batch_plan import Update
 from model.batches import collate
 from model.checkpoint import MANIFEST, MODEL, OPTIMIZER, STATE, CheckpointFolder
 from model.dataset import TokenDataset
+from model.gradient import seed_dropout
 from model.job import TrainingJob, TrainingState
 from model.schedule import learning_rate
-from model.training import plan_settings, train
+from model.training import train
 from model.translation_model import TranslationModel
-from model.update import backward, seed_dropout
 from model.validation import DevScores
 from model.workers import Workers
 from pipeline.errors import TrainingError
@@ -42,13 +55,6 @@ from tiny_training import (
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-Event = dict[str, Any]
-TIMES = {"seconds", "tokens_per_second"}
-
-
-class KilledError(Exception):
-    """What a test stops a training with."""
-
 
 class KillingStorage(Storage):
     """A disk that the training dies on when it writes to a path that ends so."""
@@ -57,54 +63,12 @@ class KillingStorage(Storage):
         super().__init__(uri)
         self.ending = ending
 
-    def write_bytes(self, path: str, data: bytes) -> None:
-        if path.endswith(self.ending):
-            raise KilledError
-        super().write_bytes(path, data)
-
-
-class ScriptedDev:
-    """A development set whose scores are given beforehand; the last one is repeated."""
-
-    def __init__(self, scores: Sequence[DevScores]) -> None:
-        self.scores = iter([*scores, *itertools.repeat(scores[-1], 100)])
-
-    def score(self, model: TranslationModel, workers: Workers, precision: str) -> DevScores:
-        return next(self.scores)
-
-
-def scripted(job: TrainingJob, *scores: DevScores) -> TrainingJob:
-    dev: Any = ScriptedDev(scores)
-    return replace(job, dev=dev)
-
-
-def bleu(*scores: float) -> list[DevScores]:
-    return [DevScores(loss=1.0, bleu=score, chrf=score) for score in scores]
-
-
-def killed_at(update: int, kind: str = "train") -> Any:
-    def report(event: Event) -> None:
-        if event["kind"] == kind and event["update"] >= update:
-            raise KilledError
-
-    return report
-
-
-def without_times(history: list[Event]) -> list[Event]:
-    return [{key: v for key, v in event.items() if key not in TIMES} for event in history]
-
-
-def updates_of(job: TrainingJob, epoch: int = 0) -> list[Update]:
-    data = job.data.of_epoch(epoch)
-    return list(
-        plan_epoch(data.source_lengths, data.target_lengths, plan_settings(job.config), epoch)
-    )
-
-
-def assert_equal_to_the_bit(one: nn.Module, other: nn.Module) -> None:
-    theirs = other.state_dict()
-    for name, tensor in one.state_dict().items():
-        assert torch.equal(tensor, theirs[name]), name
+    @contextlib.contextmanager
+    def writing(self, path: str) -> Iterator[Path]:
+        with super().writing(path) as local:
+            yield local
+            if path.endswith(self.ending):
+                raise KilledError
 
 
 @pytest.fixture
@@ -505,13 +469,13 @@ def test_gradients_are_exchanged_once_an_update(tiny_corpus: TinyCorpus, storage
 
 
 def poison(model: nn.Module, calls: set[int]) -> None:
-    """Make the output NaN in these forward passes of training, counted from 0."""
+    """Make what the output layer reads NaN in these forward passes of training, counted from 0."""
     counter = itertools.count()
 
     def hook(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
         return output * math.nan if module.training and next(counter) in calls else output
 
-    model.output.register_forward_hook(hook)  # type: ignore[union-attr]
+    model.dropout.register_forward_hook(hook)  # type: ignore[union-attr]
 
 
 def test_an_update_without_a_gradient_is_skipped_and_counted(
@@ -690,17 +654,7 @@ def test_reports_carry_what_they_say(undisturbed: tuple[TrainingJob, TrainingSta
     tokens = itertools.accumulate(update.target_tokens for update in updates)
     assert [event["target_tokens"] for event in reports] == list(tokens)
     assert [event["epoch"] for event in reports] == [*[0] * 7, *[1] * 8, *[2] * 8, 3]
-    config = job.config
-    rates = [
-        learning_rate(
-            update,
-            peak=config.learning_rate,
-            warmup_updates=config.warmup_updates,
-            schedule=config.schedule,
-            max_updates=config.max_updates,
-        )
-        for update in range(1, 25)
-    ]
+    rates = [learning_rate(update, job.config) for update in range(1, 25)]
     assert [event["learning_rate"] for event in reports] == rates
     for event, update in zip(reports, updates, strict=True):
         real = sum(m.real_tokens for m in update.micro_batches)

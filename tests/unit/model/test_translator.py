@@ -96,6 +96,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         model,
         data,
         DevSet(data, list(SIX.values()), target, 6),
+        (source, target),
         CheckpointFolder(Storage(str(tmp)), "run", {}),
         Workers(),
         lambda event: None,

@@ -1,0 +1,83 @@
+"""What a rank computes of an update: its micro-batches, cut where the memory has no room for them.
+
+One that did not fit is cut in halves by sentences, and so are all as large from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.batch_plan import MicroBatch
+from model.dataset import TokenDataset
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some sentences of a micro-batch.
+
+    Attributes:
+        pairs: the sentences.
+        index: of the micro-batch in its update.
+        start: of the first of them in the micro-batch.
+        weight: 1; 0 for what is repeated only to keep the ranks in step.
+    """
+
+    pairs: MicroBatch
+    index: int
+    start: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class PartLoss:
+    """A part, and its negative log-likelihood in nats, a scalar on the device."""
+
+    part: Part
+    nll: Tensor
+
+
+def total_nll(losses: Sequence[PartLoss]) -> float:
+    """The negative log-likelihood of this rank's share, in nats."""
+    nll = torch.zeros_like(losses[0].nll)
+    for loss in losses:
+        nll += loss.nll * loss.part.weight
+    return float(nll)
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch found no room for a tensor, on a GPU or in the machine's memory."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def halves(part: Part, data: TokenDataset) -> tuple[Part, Part]:
+    """The first and the second half of a part's sentences; there must be two at least."""
+    count = len(part.pairs.row)
+    assert count > 1, "a sentence pair has no halves"
+    source, target = (
+        np.array([len(ids) + 1 for ids in side], np.int64) for side in data.ids(part.pairs)
+    )
+
+    def cut(start: int, stop: int) -> Part:
+        s, t = source[start:stop], target[start:stop]
+        pairs = MicroBatch(
+            shard=part.pairs.shard[start:stop],
+            row=part.pairs.row[start:stop],
+            target_tokens=int(t.sum()),
+            padded_tokens=(stop - start) * int(s.max() + t.max()),
+            real_tokens=int(s.sum() + t.sum()),
+        )
+        return Part(pairs, part.index, part.start + start, part.weight)
+
+    return cut(0, count // 2), cut(count // 2, count)
+
+
+def parts_that_fit(part: Part, data: TokenDataset, too_large: int | None) -> list[Part]:
+    """The part, cut until each has fewer padded tokens than ``too_large`` or one sentence."""
+    if too_large is None or part.pairs.padded_tokens < too_large or len(part.pairs.row) == 1:
+        return [part]
+    return [p for half in halves(part, data) for p in parts_that_fit(half, data, too_large)]
