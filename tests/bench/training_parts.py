@@ -23,9 +23,9 @@ from training_job import bench_config, bench_data, useful_flops
 from model.batch_plan import Update, plan_epoch
 from model.build import build_model
 from model.dataset import TokenDataset
+from model.optimizer import build_optimizer
 from model.precision import autocast, resolve_precision
 from model.training import plan_settings
-from model.optimizer import build_optimizer
 
 _PEAK_SIZE = 2048
 _CPU = torch.device("cpu")
