@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,6 +82,7 @@ class TrainingJob:
         folder: where its checkpoints are.
         workers: this process's place.
         report: called on rank 0 only.
+        clock: answers seconds, which are what ``max_minutes`` and all rates are measured in.
     """
 
     config: TrainConfig
@@ -91,3 +93,4 @@ class TrainingJob:
     folder: CheckpointFolder
     workers: Workers
     report: Report
+    clock: Callable[[], float] = time.monotonic

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from model.batch_plan import Update
@@ -16,21 +16,22 @@ from model.limits import epoch_progress, seconds_left
 class Meter:
     """What happened since the last report."""
 
-    def __init__(self, seconds_before: float) -> None:
+    def __init__(self, seconds_before: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._before = seconds_before
-        self._start = time.monotonic()
+        self._start = clock()
         self._clear()
 
     @property
     def seconds(self) -> float:
-        return self._before + time.monotonic() - self._start
+        return self._before + self._clock() - self._start
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """What happens inside does not count as time spent on tokens."""
-        start = time.monotonic()
+        start = self._clock()
         yield
-        self._since += time.monotonic() - start
+        self._since += self._clock() - start
 
     def add(self, update: Update, nll: float, norm: float, rate: float) -> None:
         self.nll += nll
@@ -40,7 +41,7 @@ class Meter:
         self._norm, self._rate = norm, rate
 
     def figures(self, nll: float) -> dict[str, float]:
-        elapsed = time.monotonic() - self._since
+        elapsed = self._clock() - self._since
         figures = {
             "loss": nll / self._tokens if self._tokens else math.nan,
             "learning_rate": self._rate,
@@ -53,7 +54,7 @@ class Meter:
         return figures
 
     def _clear(self) -> None:
-        self._since = time.monotonic()
+        self._since = self._clock()
         self.nll = 0.0
         self._tokens = self._padded = self._real = 0
         self._norm = self._rate = 0.0

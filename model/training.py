@@ -45,7 +45,7 @@ def train(job: TrainingJob) -> TrainingState:
     learner = build_learner(job)
     state = resume(job, learner)
     gradients = Gradients(job, state, wrap(job.model, job.workers), learner.loss_scale)
-    meter = Meter(state.seconds)
+    meter = Meter(state.seconds, job.clock)
     job.model.train()
     state.stopped_by = reason_to_stop(state, job, meter.seconds)
     if state.stopped_by is not None:
