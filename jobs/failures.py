@@ -131,4 +131,4 @@ def _last(rank: int, heard: Mapping[int, Heard]) -> str:
     if rank not in heard:
         return ", before it was heard of"
     update = heard[rank].beat.update
-    return f", last heard of at update {update:,}" if update else ", before its first update"
+    return f", last heard of {f'at update {update:,}' if update else 'before its first update'}"

@@ -97,8 +97,8 @@ def with_fault(fault: Fault) -> Callable[[dict[str, Any]], None]:
             def at_exchange(self: Any, update: int) -> None:
                 import ray.train
 
-                come(self, update)
                 fault(ray.train.get_context().get_world_rank(), update)
+                come(self, update)
 
             at_exchange.is_faulty = True  # type: ignore[attr-defined]
             place.at_exchange = at_exchange  # type: ignore[method-assign]

@@ -52,8 +52,9 @@ def once_at(update: int, rank: int, marks: Path, what: signal.Signals) -> Fault:
 @pytest.mark.parametrize(
     ("what", "how"),
     [
-        (signal.SIGSTOP, r"hangs: it was silent for \d+ s, last heard of at update \d+"),
-        (signal.SIGKILL, r"died, last heard of at update \d+"),
+        # Twelve updates may take less than the second between two beats.
+        (signal.SIGSTOP, r"hangs: it was silent for \d+ s, last heard of (at|before) .*update.*"),
+        (signal.SIGKILL, r"died, last heard of (at|before) .*update.*"),
     ],
     ids=["stopped", "killed"],
 )

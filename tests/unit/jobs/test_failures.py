@@ -61,7 +61,7 @@ def test_where_nobody_is_behind_one_that_lost_the_others_says_what_it_saw() -> N
 def test_one_that_died_before_it_was_heard_of_has_its_rank_only() -> None:
     assert blame({}, [], [1], 600) == "worker 1 died, before it was heard of"
     assert blame(heard((0, 0.1)), [], [0], 600) == (
-        "worker 0 (process 100 on node-a) died, before its first update"
+        "worker 0 (process 100 on node-a) died, last heard of before its first update"
     )
 
 
