@@ -81,7 +81,7 @@ def test_of_several_failures_the_one_that_the_others_follow_from_is_named(
         training.run(fault)
     # It is tried once more, and no further though it might: it would fail there for ever.
     assert str(raised.value) == (
-        "worker 1 must get past update 12, but failed twice there in the same way: "
+        "worker 1 must get past update 11, but failed twice there in the same way: "
         "ValueError: row 7 holds no number"
     )
     [warning] = training.warnings()
