@@ -246,16 +246,17 @@ def test_a_finished_training_started_again_does_nothing(
     assert [event["kind"] for event in events] == ["resumed"]
 
 
-def test_time_adds_up_over_starts(
-    tiny_corpus: TinyCorpus, storage: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = itertools.count(step=60)  # A minute each time it is looked at.
-    monkeypatch.setattr("model.progress.time.monotonic", lambda: float(next(clock)))
+def test_time_adds_up_over_starts(tiny_corpus: TinyCorpus, storage: Storage) -> None:
+    minutes = itertools.count(step=60)  # One each time it is looked at.
+
+    def clock() -> float:
+        return float(next(minutes))
+
     with pytest.raises(KilledError):
-        train(tiny_job(tiny_corpus, storage, killed_at(13)))
+        train(replace(tiny_job(tiny_corpus, storage, killed_at(13)), clock=clock))
     saved = tiny_job(tiny_corpus, storage).folder.load(10).state["seconds"]
     events: list[Event] = []
-    train(tiny_job(tiny_corpus, storage, events.append))
+    train(replace(tiny_job(tiny_corpus, storage, events.append), clock=clock))
     assert events[1]["seconds"] > saved > 10 * 60
 
 
@@ -673,7 +674,7 @@ def test_a_report_is_the_mean_since_the_one_before(
 
 
 def test_validation_time_does_not_count_into_tokens_per_second(
-    tiny_corpus: TinyCorpus, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    tiny_corpus: TinyCorpus, storage: Storage
 ) -> None:
     now = [0.0]
 
@@ -686,10 +687,9 @@ def test_validation_time_does_not_count_into_tokens_per_second(
             now[0] += 1000.0
             return super().score(model, workers, precision)
 
-    monkeypatch.setattr("model.progress.time.monotonic", look)
     dev: Any = SlowDev(bleu(1.0))
     job = tiny_job(tiny_corpus, storage, validate_every=1, max_updates=3)
-    state = train(replace(job, dev=dev))
+    state = train(replace(job, dev=dev, clock=look))
     reports = [event for event in state.history if event["kind"] == "train"]
     assert all(event["tokens_per_second"] > 1000 for event in reports)
     assert reports[-1]["seconds"] > 2000
