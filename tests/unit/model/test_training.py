@@ -339,6 +339,13 @@ def test_a_transformer_killed_and_resumed_is_never_stopped(
         (4, {}, {}),
         (2, {}, TRANSFORMER),
         (4, {}, TRANSFORMER),
+        # One weight of three names, and a loop over the target.
+        (
+            2,
+            {},
+            {"tie_output": True, "joint_embedding": True, "word_dropout": 0.2}
+            | {"architecture": "gru", "attention": "additive", "input_feeding": True},
+        ),
         # Rank 1 runs out of micro-batches in every update; no attention, two layers.
         (
             2,
@@ -355,15 +362,15 @@ def test_several_workers_train_what_one_would(
     settings: dict[str, Any],
     model: dict[str, Any],
 ) -> None:
-    settings = {"max_epochs": 6, "max_updates": 1000, **settings}
+    settings = {"max_epochs": 7, "max_updates": 1000, **settings}
     one = tiny_job(tiny_corpus, Storage(str(tmp_path)), model=tiny_model(**model), **settings)
     expected = train(one)
-    assert expected.update >= 48
+    assert expected.update >= 50
     train_with_workers(world_size, tiny_corpus, tmp_path / "several", model, **settings)
     found = CheckpointFolder(Storage(str(tmp_path / "several")), "run", IDENTITY).load_latest()
     assert found is not None
     state = TrainingState(**found.state)
-    assert (state.update, state.epoch) == (expected.update, 6)
+    assert (state.update, state.epoch) == (expected.update, 7)
     assert state.target_tokens == expected.target_tokens
     for name, tensor in one.model.state_dict().items():
         torch.testing.assert_close(found.model[name], tensor, rtol=0, atol=1e-5)
@@ -510,6 +517,16 @@ def test_so_many_in_a_row_end_the_training(tiny_corpus: TinyCorpus, storage: Sto
     with pytest.raises(TrainingError, match="was nan for 3 updates in a row, up to update 6"):
         train(job)
     assert events[-1]["update"] == 5
+
+
+def test_an_infinite_loss_is_a_bad_update_though_its_gradient_is_a_number(
+    tiny_corpus: TinyCorpus, storage: Storage
+) -> None:
+    model = tiny_model()
+    with torch.no_grad():
+        model.output.bias[5] = -math.inf  # type: ignore[index,union-attr]
+    with pytest.raises(TrainingError, match="was nan for 2 updates in a row, up to update 2;"):
+        train(tiny_job(tiny_corpus, storage, model=model, max_bad_updates=2))
 
 
 def test_damaged_weights_are_never_called_best(tiny_corpus: TinyCorpus, storage: Storage) -> None:
