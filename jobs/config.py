@@ -58,10 +58,11 @@ class ComputeConfig(Settings):
     @field_validator("num_workers", mode="before")
     @classmethod
     def _is_a_number_or_a_range(cls, seen: Any) -> Any:
-        given = [seen] if isinstance(seen, int) else seen
-        numbers = isinstance(given, list | tuple) and all(type(n) is int for n in given)
-        if not numbers or not (len(given) == 1 or (len(given) == 2 and given[0] <= given[1])):
-            raise PydanticCustomError("num_workers", "It must be a number or [min, max]")
+        given = seen if isinstance(seen, list | tuple) else [seen, seen]
+        if len(given) != 2 or any(type(n) is not int for n in given) or given[0] > given[1]:
+            raise PydanticCustomError(
+                "num_workers", "It must be a number, or [min, max] with min at most max"
+            )
         if given[0] < 1:
             raise PydanticCustomError("num_workers", "There must be one worker at least")
         return seen

@@ -183,6 +183,8 @@ class CheckpointFolder:
         folder = self._folder(update)
         try:
             hashes = json.loads(self.storage.read_bytes(f"{folder}/{MANIFEST}"))
+            if not isinstance(hashes, dict):
+                raise ValueError("it is no object")
             if set(hashes) - {AVERAGE} != {MODEL, OPTIMIZER, STATE}:
                 raise ValueError("it lists other files")
         except ValueError as error:

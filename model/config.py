@@ -178,7 +178,9 @@ def _check_that_states_can_be_handed_on(config: ModelConfig) -> None:
 class TrainConfig(Settings):
     """What is learnt and for how long; where it runs is the section ``compute``."""
 
-    seed: int = Field(1, ge=0, description="of the first weights, the order of pairs and dropout")
+    seed: int = Field(
+        1, ge=0, lt=2**63, description="of the first weights, the order of pairs and dropout"
+    )
     batch_tokens: int = Field(
         4096, ge=16, description="sentences × longest side of a micro-batch, padding included"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 
 import numpy as np
 import torch
@@ -132,6 +133,8 @@ class Gradients:
             if exchanges is not False:
                 workers.at_exchange(number + 1)
             loss = sums.loss_sum * (part.weight * scale)
+            # What is infinitely improbable has a gradient that is a number: p - q is at p = 0 too.
+            loss = loss * torch.where(sums.loss_sum.detach().isfinite(), 1.0, math.nan)
             self._loss_scale.scale(loss).backward()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             if not is_out_of_memory(error) or exchanges:

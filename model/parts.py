@@ -15,6 +15,9 @@ from torch import Tensor
 from model.batch_plan import MicroBatch
 from model.dataset import TokenDataset
 
+# All that oneDNN says where what it allocates itself has no room.
+_ONEDNN_HAS_NO_ROOM = {"could not create a primitive", "could not create a memory object"}
+
 
 @dataclass(frozen=True)
 class Part:
@@ -51,7 +54,10 @@ def total_nll(losses: Sequence[PartLoss]) -> float:
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether torch found no room for a tensor, on a GPU or in the machine's memory."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    said = str(error)
+    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in said:
+        return True
+    return said in _ONEDNN_HAS_NO_ROOM
 
 
 def halves(part: Part, data: TokenDataset) -> tuple[Part, Part]:

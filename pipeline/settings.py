@@ -12,4 +12,6 @@ class Settings(BaseModel):
     file a user writes, and turns what pydantic refuses into one sentence.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False
+    )

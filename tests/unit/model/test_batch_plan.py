@@ -151,7 +151,7 @@ def test_the_tokens_of_an_update_do_not_depend_on_the_number_of_workers() -> Non
         assert sum(m.target_tokens * weight for _, m, weight in shares) == update.target_tokens
 
 
-def test_a_tenth_of_the_positions_at_most_is_padding() -> None:
+def test_less_than_eight_in_a_hundred_positions_are_padding() -> None:
     sources, targets = realistic_lengths(shards=4, pairs=10_000)
     chosen = PlanSettings(batch_tokens=2048, micro_batches=2, window_shards=4, seed=1)
     cut = [m for u in plan_epoch(sources, targets, chosen, 0) for m in u.micro_batches]

@@ -140,7 +140,7 @@ def test_a_flipped_byte_sends_back_to_the_checkpoint_before(
     assert f"update-00000010/{name} must have sha256" in record.getMessage()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"{}", b'["model.safetensors"]'])
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"null", b"[]", b"\xff"])
 def test_a_damaged_manifest_is_a_damaged_checkpoint(
     folder: CheckpointFolder, tmp_path: Path, content: bytes
 ) -> None:

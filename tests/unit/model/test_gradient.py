@@ -50,7 +50,10 @@ def test_torch_says_that_there_is_no_memory() -> None:
         torch.empty(1 << 60)
     assert is_out_of_memory(caught.value)
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    # As seen of a bf16 product of linear layers when the address space was used up.
+    assert is_out_of_memory(RuntimeError("could not create a primitive"))
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_out_of_memory(RuntimeError("could not create a primitive descriptor for lstm"))
 
 
 def test_halves_are_micro_batches_of_their_own(tiny_corpus: TinyCorpus, storage: Storage) -> None:
