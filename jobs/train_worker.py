@@ -13,7 +13,7 @@ import os
 import platform
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from jobs.config import ComputeConfig
@@ -24,7 +24,7 @@ from model.architectures import AnyModelConfig
 from model.config import TrainConfig
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part
-from pipeline.errors import AnuvadError, TrainingError
+from pipeline.errors import ConfigError, TrainingError
 from pipeline.stages import clean_shards, sampled_token_arrays, token_arrays
 from pipeline.storage import Storage
 from pipeline.tokenizer import LANGUAGES
@@ -66,7 +66,7 @@ def work(loop_config: dict[str, Any]) -> None:
     place = _Place(board)
     try:
         _train_here(loop_config["order"], place, lambda event: board.post.remote(event))
-    except AnuvadError as error:
+    except (TrainingError, ConfigError) as error:
         ray.get(board.refuse.remote(str(error)))
         raise
     except Exception as error:
@@ -76,6 +76,7 @@ def work(loop_config: dict[str, Any]) -> None:
         raise
     finally:
         logging.getLogger("model").removeHandler(poster)
+        place.end()
 
 
 class _Place:
@@ -92,6 +93,11 @@ class _Place:
     def begin(self, group: str, rank: int) -> None:
         place = f"process {os.getpid()} on {platform.node()}"
         self._pulse = Pulse(lambda beat: self._board.beat.remote(beat), group, rank, place)
+
+    def end(self) -> None:
+        """Beat no more."""
+        if self._pulse is not None:
+            self._pulse.stop()
 
     def at_exchange(self, update: int) -> None:
         assert self._pulse is not None, "an exchange came before the first"
@@ -145,7 +151,7 @@ def _train_here(order: TrainOrder, place: _Place, report: Callable[[Event], None
         folder=CheckpointFolder(
             order.storage,
             f"{CHECKPOINTS}/{order.spec.id}",
-            {"token arrays": tensorize.id, "tokenizer": tokenizer.id, "training": order.spec.id},
+            _identity(order, tensorize.id, tokenizer.id),
         ),
         workers=workers,
         report=lambda event: report(event | {"workers": workers.world_size}),
@@ -160,6 +166,20 @@ def _train_here(order: TrainOrder, place: _Place, report: Callable[[Event], None
         best = job.folder.load(state.best_update)
         _publish(order, best.published, state.history, _summary(state))
     workers.wait()
+
+
+def _identity(order: TrainOrder, arrays: str, tokenizer: str) -> dict[str, str]:
+    """What a checkpoint must have been made of to be resumed, in words that a refusal can show."""
+    from model.training import plan_settings
+
+    plan = plan_settings(order.train)
+    return {
+        "token arrays": arrays,
+        "tokenizer": tokenizer,
+        "architecture": order.model.model_dump_json(),
+        "batch plan": ", ".join(f"{key} {value}" for key, value in asdict(plan).items()),
+        "training": order.spec.id,
+    }
 
 
 def _summary(state: Any) -> dict[str, Any]:

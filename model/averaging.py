@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from model.checkpoint import CheckpointFolder
 from model.config import TrainConfig
+from model.workers import Workers
 from pipeline.errors import ArtifactError
 
 logger = logging.getLogger(__name__)
@@ -109,10 +110,20 @@ class LastCheckpoints(_Averaged):
     it for resuming; it is in there to be published.
     """
 
-    def __init__(self, model: nn.Module, last: int, folder: CheckpointFolder) -> None:
+    def __init__(
+        self, model: nn.Module, last: int, folder: CheckpointFolder, workers: Workers
+    ) -> None:
         super().__init__(model)
         self._last = last
         self._folder = folder
+        self._workers = workers
+
+    def _read(self, update: int) -> dict[str, Tensor] | None:
+        try:
+            return self._folder.weights(update)
+        except ArtifactError as error:
+            logger.warning("%s; the average is of the other checkpoints", error)
+            return None
 
     def follow(self, updates: int) -> None:
         self._average = {}
@@ -122,11 +133,11 @@ class LastCheckpoints(_Averaged):
         total = {n: w.to(_wide(w), copy=True) for n, w in self._weights.items()}
         taken = 1
         for update in validated[max(0, len(validated) - self._last + 1) :]:
-            try:
-                theirs = self._folder.weights(update)
-            except ArtifactError as error:
-                logger.warning("%s; the average is of the other checkpoints", error)
+            theirs = self._read(update)
+            # A checkpoint that one rank can't read is left out by all: they score one model.
+            if not all(self._workers.gather(theirs is not None)):
                 continue
+            assert theirs is not None, "this rank said that it had read them"
             taken += 1
             for name, summed in total.items():
                 summed += theirs[name].to(summed.device)
@@ -140,10 +151,15 @@ class LastCheckpoints(_Averaged):
             self._exchange()
 
 
-def build_average(model: nn.Module, config: TrainConfig, folder: CheckpointFolder) -> Average:
+def build_average(
+    model: nn.Module,
+    config: TrainConfig,
+    folder: CheckpointFolder,
+    workers: Workers,
+) -> Average:
     """The average that ``train.average`` asks for, of the weights as they are now."""
     if config.average == "ema":
         return MovingAverage(model, config.ema_decay)
     if config.average == "checkpoints":
-        return LastCheckpoints(model, config.average_last, folder)
+        return LastCheckpoints(model, config.average_last, folder, workers)
     return Average()

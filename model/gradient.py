@@ -37,9 +37,9 @@ def wrap(model: nn.Module, workers: Workers) -> nn.Module:
     if workers.world_size == 1:
         return model
     devices = [workers.device] if workers.device.type == "cuda" else None
-    # What buffers there are never change.
+    # What buffers there are never change, and a rank that repeats a forward is alone with it.
     return DistributedDataParallel(
-        model, device_ids=devices, gradient_as_bucket_view=True, broadcast_buffers=False
+        model, device_ids=devices, gradient_as_bucket_view=True, forward_sync_buffers=False
     )
 
 

@@ -39,5 +39,5 @@ def build_learner(job: TrainingJob) -> Learner:
         loss_scale=LossScale(
             resolve_precision(job.config.precision, job.workers.device), job.workers.device
         ),
-        average=build_average(job.model, job.config, job.folder),
+        average=build_average(job.model, job.config, job.folder, job.workers),
     )

@@ -34,7 +34,8 @@ def train(job: TrainingJob) -> TrainingState:
     "loss", "learning_rate", "gradient_norm", "tokens_per_second", "padding", "seconds",
     "seconds_left"}`` every ``log_every`` updates, the loss being the mean over the updates since
     the last report or since this start, NaN if all were skipped;
-    ``{"kind": "validation", "update", "target_tokens", "loss", "bleu", "chrf", "best"}``.
+    ``{"kind": "validation", "update", "target_tokens", "loss", "bleu", "chrf", "best",
+    "took_s"}``.
 
     Raises:
         TrainingError: if the gradient is no number ``max_bad_updates`` times in a row, a sentence

@@ -19,6 +19,7 @@ def validate(job: TrainingJob, learner: Learner, state: TrainingState) -> bool:
     An equal score is not counted as worse; one that is no number is, and is never the best.
     """
     precision = resolve_precision(job.config.precision, job.workers.device)
+    started = job.clock()
     with learner.average.in_place(state.validated):
         scores = job.dev.score(job.model, job.workers, precision)
     improved = _is_better(scores, state, job.config)
@@ -40,6 +41,7 @@ def validate(job: TrainingJob, learner: Learner, state: TrainingState) -> bool:
             "target_tokens": state.target_tokens,
             **asdict(scores),
             "best": improved,
+            "took_s": job.clock() - started,
         },
     )
     return improved

@@ -6,7 +6,8 @@
 peers are installed into environments of their own below ``.bench/``, which needs PyPI once. Each
 trains with its own loop, batches and Adam, a one-layer LSTM with embedding 512, a bidirectional
 encoder and a decoder of 512, dropout 0.2 and label smoothing 0.1, and stores and validates nothing
-while it is measured. Ours is what ``anuvad train`` runs.
+while it is measured. Ours is the bare loop of ``training_parts.py``; ``bench_training.py`` says how
+near to it the whole of ``anuvad train`` comes.
 
 What is counted are target tokens a second: entries of the target that are no padding, each
 sentence's end included and its begin not, from the end of one optimizer step to the end of another,

@@ -11,7 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from equal_time_models import MODELS, TRAINING
@@ -26,28 +29,13 @@ from model.checkpoint import CheckpointFolder
 from model.config import TrainConfig
 from model.dataset import TokenDataset
 from model.job import TrainingJob
-from model.precision import Precision
 from model.training import train
-from model.translation_model import TranslationModel
-from model.validation import DevScores, DevSet
+from model.validation import DevSet
 from model.workers import Workers
 from pipeline import artifacts, stages
 from pipeline.stages import token_arrays
 from pipeline.storage import Storage
 from pipeline.tokenizer import LANGUAGES, Tokenizer
-
-
-class TimedDevSet(DevSet):
-    """A development set that knows how long it took."""
-
-    spent_s = 0.0
-
-    def score(self, model: TranslationModel, workers: Workers, precision: Precision) -> DevScores:
-        """As :class:`DevSet` does it."""
-        started = time.process_time()
-        scores = super().score(model, workers, precision)
-        self.spent_s += time.process_time() - started
-        return scores
 
 
 def main() -> None:
@@ -64,33 +52,37 @@ def main() -> None:
     before = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
     if before and before[-1]["minutes"] >= options.until:
         return
-    validated_s = before[-1]["validated_s"] if before else 0.0
-    # The loop counts all of its time, validations included.
-    limit_minutes = options.until + validated_s / 60
     config = bench_config(options.storage, [f"corpus.source={options.source}"]).model_copy(
         update={
             "model": MODELS[options.model],
-            "train": TrainConfig.model_validate({**TRAINING, "max_minutes": limit_minutes}),
+            "train": TrainConfig.model_validate({**TRAINING, "max_minutes": options.until}),
         }
     )
-    job, dev = _job(config, options.out, options.model)
-    state = train(job)
-    found = state.history[-1]
-    assert found["kind"] == "validation", found
+    job = _job(config, options.out, options.model)
+    found = job.folder.load_latest()
+    # The loop counts all of its time, validations included.
+    minutes = options.until + (validated_s(found.state["history"]) / 60 if found else 0.0)
+    state = train(replace(job, config=job.config.model_copy(update={"max_minutes": minutes})))
+    scores = state.history[-1]
+    assert scores["kind"] == "validation", scores
     line = {
         "model": options.model,
         "minutes": options.until,
         "weights": sum(p.numel() for p in job.model.parameters()),
-        "validated_s": validated_s + dev.spent_s,
         "update": state.update,
         "target_tokens": state.target_tokens,
-        **{key: found[key] for key in ("loss", "bleu", "chrf")},
+        **{key: scores[key] for key in ("loss", "bleu", "chrf")},
     }
     with lines.open("a") as file:
         file.write(json.dumps(line) + "\n")
 
 
-def _job(config: Config, out: Path, name: str) -> tuple[TrainingJob, TimedDevSet]:
+def validated_s(history: Sequence[dict[str, Any]]) -> float:
+    """Seconds that the validations took so far."""
+    return sum(event["took_s"] for event in history if event["kind"] == "validation")
+
+
+def _job(config: Config, out: Path, name: str) -> TrainingJob:
     data, vocab_sizes = bench_data(config)
     place = JobContext(config, JobConsole())
     made = stages.specs(place.data, place.storage)
@@ -101,12 +93,14 @@ def _job(config: Config, out: Path, name: str) -> tuple[TrainingJob, TimedDevSet
     split = config.corpus.validation_split
     held_out = TokenDataset([arrays.local(file) for file in token_arrays(arrays, split)])
     english, hindi = (Tokenizer.load(tokenizer.local(f"{x}.model")) for x in LANGUAGES)
-    dev = TimedDevSet(
-        held_out, references(kept, split, held_out), hindi, config.train.dev_sentences
-    )
+    dev = DevSet(held_out, references(kept, split, held_out), hindi, config.train.dev_sentences)
     torch.manual_seed(config.train.seed)
-    identity = {"model": config.model.model_dump_json(), "token arrays": arrays.id}
-    job = TrainingJob(
+    identity = {
+        "architecture": config.model.model_dump_json(),
+        "training": json.dumps(TRAINING),
+        "token arrays": arrays.id,
+    }
+    return TrainingJob(
         config=config.train,
         model=build_model(config.model, *vocab_sizes),
         data=data,
@@ -117,7 +111,6 @@ def _job(config: Config, out: Path, name: str) -> tuple[TrainingJob, TimedDevSet
         report=lambda event: None,
         clock=time.process_time,
     )
-    return job, dev
 
 
 if __name__ == "__main__":

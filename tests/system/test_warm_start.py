@@ -66,7 +66,7 @@ def test_another_model_is_refused_before_anything_runs(storage: Path) -> None:
 
 
 def test_other_tokenizers_are_refused_naming_both_hashes(storage: Path) -> None:
-    done = run("train", storage, CHAMPION, "tokenizer.vocab_size=28")
+    done = run("train", storage, CHAMPION, "tokenizer.model_type=bpe")
     assert done.code == 1
     last = done.err.splitlines()[-1]
     assert last.startswith(

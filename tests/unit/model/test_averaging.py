@@ -99,7 +99,9 @@ def test_the_last_checkpoints_count_alike(storage: Storage) -> None:
     for update, value in ((2, 100.0), (4, 1.0), (6, 2.0)):
         folder.save(update, Checkpoint({"weight": torch.tensor([value])}, {}, {}))
     model = Weight(6.0)
-    average = build_average(model, TrainConfig(average="checkpoints", average_last=3), folder)
+    average = build_average(
+        model, TrainConfig(average="checkpoints", average_last=3), folder, Workers()
+    )
     assert average.tensors() is None
     with average.in_place([2, 4, 6]):
         assert model.weight.item() == pytest.approx(3.0)
@@ -117,7 +119,7 @@ def test_of_fewer_checkpoints_there_is_a_mean_too(storage: Storage) -> None:
     model = Weight(5.0)
     for last, expected in ((5, 3.0), (1, 5.0)):
         config = TrainConfig(average="checkpoints", average_last=last)
-        with build_average(model, config, folder).in_place([2]):
+        with build_average(model, config, folder, Workers()).in_place([2]):
             assert model.weight.item() == pytest.approx(expected)
 
 
@@ -130,7 +132,7 @@ def test_a_damaged_checkpoint_is_left_out_of_the_mean(
     damaged = tmp_path / "run" / "update-00000002" / MODEL
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
     model = Weight(5.0)
-    average = build_average(model, TrainConfig(average="checkpoints"), folder)
+    average = build_average(model, TrainConfig(average="checkpoints"), folder, Workers())
     with caplog.at_level(logging.WARNING), average.in_place([2, 4]):
         assert model.weight.item() == pytest.approx(3.0)
     assert str(damaged) in caplog.text
