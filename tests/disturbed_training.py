@@ -21,7 +21,7 @@ from model.validation import DevScores
 from model.workers import Workers
 
 Event = dict[str, Any]
-TIMES = {"seconds", "seconds_left", "tokens_per_second"}
+TIMES = {"seconds", "seconds_left", "tokens_per_second", "took_s"}
 
 
 class KilledError(Exception):

@@ -154,6 +154,7 @@ class NotingDev(DevSet):
         return super().score(model, workers, precision)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("average", [EMA, CHECKPOINTS], ids=["ema", "checkpoints"])
 def test_training_itself_does_not_depend_on_the_average(
     tiny_corpus: TinyCorpus, tmp_path: Path, average: dict[str, Any]
@@ -207,6 +208,7 @@ def test_the_moving_average_follows_every_update_by_the_formula(
         torch.testing.assert_close(found[name].double(), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("update", [3, 6, 10, 17, 23])
 @pytest.mark.parametrize("average", [EMA, CHECKPOINTS], ids=["ema", "checkpoints"])
 def test_averages_resume_to_the_bit(

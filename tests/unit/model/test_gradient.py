@@ -138,6 +138,7 @@ def test_a_pair_that_does_not_fit_alone_is_named(tiny_corpus: TinyCorpus, storag
         train(job)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("update", [7, 12, 23])
 def test_a_training_in_a_small_memory_resumes_to_the_bit(
     tiny_corpus: TinyCorpus, tmp_path: Path, update: int

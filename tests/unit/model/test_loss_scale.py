@@ -127,6 +127,7 @@ def test_at_the_lowest_scale_an_overflow_is_a_bad_update(
         train(tiny_job(tiny_corpus, storage, events.append, model=model, **settings))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("update", [4, 6, 13])
 def test_a_scale_that_was_interrupted_goes_on(
     tiny_corpus: TinyCorpus, tmp_path: Path, update: int

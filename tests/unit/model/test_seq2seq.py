@@ -216,6 +216,7 @@ def test_bf16_autocast_is_near_float32(kind: dict[str, object]) -> None:
         assert weight.grad.isfinite().all(), name
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 def test_six_pairs_can_be_learnt_by_heart(kind: dict[str, object]) -> None:
     model, batch = small_model(**kind), pairs()

@@ -153,6 +153,7 @@ def test_killed_and_resumed_is_never_stopped(
         assert events[0]["history"] == state.history[: len(events[0]["history"])]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "kind",
     [
@@ -289,6 +290,7 @@ def test_an_update_reads_the_sample_that_it_was_planned_of(
         torch.testing.assert_close(gradients, expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("update", [5, 11, 19])
 def test_killed_and_resumed_amid_samples_is_never_stopped(
     tiny_corpus: TinyCorpus, tmp_path: Path, update: int
@@ -309,6 +311,7 @@ def test_killed_and_resumed_amid_samples_is_never_stopped(
 # Another architecture.
 
 
+@pytest.mark.integration
 def test_a_transformer_killed_and_resumed_is_never_stopped(
     tiny_corpus: TinyCorpus, tmp_path: Path
 ) -> None:

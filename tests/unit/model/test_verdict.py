@@ -70,6 +70,7 @@ def test_validations_in_the_warm_up_do_not_count(tiny_corpus: TinyCorpus, storag
     assert (state.rate_reductions, state.plateau_validations) == (0, 0)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("update", [6, 9, 13])
 def test_a_plateau_that_was_interrupted_goes_on(
     tiny_corpus: TinyCorpus, tmp_path: Path, update: int
