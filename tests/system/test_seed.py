@@ -483,7 +483,6 @@ class Training:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_an_interrupted_training_goes_on_and_stays_one_run(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
