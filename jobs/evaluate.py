@@ -262,7 +262,7 @@ _LOADED: dict[str, Any] = {}
 def _translator(registry_uri: str, version: Version) -> Any:
     import torch
 
-    from model.translator import Translator, content_hash
+    from model.translator import Translator
 
     key = f"{registry_uri} {version.uri}"
     if key not in _LOADED:
@@ -271,14 +271,8 @@ def _translator(registry_uri: str, version: Version) -> Any:
         _LOADED.clear()
         # Ray ends its workers with a kill, so nothing may be left to be cleaned up at exit.
         with tempfile.TemporaryDirectory(prefix="anuvad-model-") as scratch:
-            folder = Registry(registry_uri).download(version, Path(scratch))
-            seen = content_hash(folder)
-            if seen != version.content:
-                raise RegistryError(
-                    f"the files of {version.uri} must be those that were registered, with the "
-                    f"hash {version.content}, but have {seen}"
-                )
-            _LOADED[key] = Translator.load(folder)
+            registry = Registry(registry_uri)
+            _LOADED[key] = Translator.load(registry.download_verified(version, Path(scratch)))
     return _LOADED[key]
 
 
