@@ -21,10 +21,12 @@ from torch import Tensor
 
 from model.architectures import AnyModelConfig
 from model.batches import pad_sources
+from model.beam import beam
 from model.build import build_model
 from model.config import DecodeConfig, PrecisionChoice
+from model.greedy import greedy
 from model.precision import autocast, resolve_precision
-from model.search import Hypothesis, beam, greedy
+from model.search import Hypothesis
 from model.translation_model import TranslationModel
 from pipeline.errors import ArtifactError
 from pipeline.normalize import NormalizeConfig, normalize
