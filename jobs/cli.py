@@ -278,6 +278,23 @@ def translate(
     beam_size: Annotated[
         int | None, typer.Option("--beam-size", min=1, help="In place of the model's own.")
     ] = None,
+    n_best: Annotated[
+        int | None,
+        typer.Option(
+            "--n-best",
+            min=1,
+            metavar="N",
+            help="Print N translations a line, best first: line number, score, text, with tabs.",
+        ),
+    ] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--decode",
+            metavar="KEY=VALUE",
+            help="Another setting of the search in place of the model's own: length_penalty=0.6.",
+        ),
+    ] = None,
     storage: Annotated[
         str | None, typer.Option("--storage", metavar="URI", help="Where the registry is.")
     ] = None,
@@ -293,16 +310,13 @@ def translate(
         lines = _input_lines(sentences, input_file)
         name, uri = _model_and_registry(model, config, storage)
         translator = translation.load_translator(name, uri)
-        decode = translator.config.decode
-        if beam_size is not None:
-            decode = decode.model_copy(update={"beam_size": beam_size, "n_best": 1})
-        outputs, cut = translation.translate(translator, lines, decode)
-        for number in cut:
-            print_line(
-                f"warning: line {number} is longer than the model's "
-                f"{translator.config.max_source_tokens} tokens and was cut there",
-                error=True,
-            )
+        decode = translation.search_settings(
+            translator.config.decode, search or (), beam_size=beam_size, n_best=n_best
+        )
+        found = translator.translate(lines, decode)
+        for warning in translation.long_lines(found, translator.config.max_source_tokens):
+            print_line(f"warning: {warning}", error=True)
+        outputs = translation.n_best_lines(found) if n_best else [t.text for t in found]
         if output_file is not None:
             translation.write_lines(output_file, outputs)
         else:

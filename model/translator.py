@@ -9,6 +9,7 @@ holds   this folder is what gets registered; what its manifest does not vouch fo
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,9 @@ from model.build import build_model
 from model.config import DecodeConfig, PrecisionChoice
 from model.greedy import greedy
 from model.precision import autocast, resolve_precision
+from model.sampling import sample
 from model.search import Hypothesis
+from model.splitting import split_line
 from model.translation_model import TranslationModel
 from pipeline.errors import ArtifactError
 from pipeline.normalize import NormalizeConfig, normalize
@@ -52,18 +55,30 @@ class TranslatorConfig(Settings):
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One of several translations of a line, with its score."""
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Translation:
-    """One translated sentence.
+    """One translated line.
 
     Attributes:
         text: the translation.
-        score: its length-normalised log-probability; 0 for an empty source.
-        truncated: whether the source was longer than the model's limit and was cut there.
+        score: its log-probability with length and coverage penalty, the higher the better; of
+            several pieces, the mean of theirs; 0 for an empty source.
+        pieces: in how many the line was translated, as it was longer than the model's limit; 1 if
+            it was not.
+        n_best: the best translations, ``text`` being the first; none for an empty source.
     """
 
     text: str
     score: float
-    truncated: bool = False
+    pieces: int = 1
+    n_best: tuple[Candidate, ...] = ()
 
 
 class Translator:
@@ -118,7 +133,8 @@ class Translator:
         """Translate ``sentences``, one translation each, in their order.
 
         They are sorted by length and batched by tokens, so any number can be given. An empty
-        sentence stays empty. One over the model's limit is cut there, and its translation says so.
+        sentence stays empty. One over the model's limit is translated in pieces, and its
+        translation says so; see :func:`model.splitting.split_line`.
 
         Args:
             sentences: English, one sentence each.
@@ -128,30 +144,56 @@ class Translator:
         # The rules' counts are for the data report; a translation has no use for them.
         unused: Counter[str] = Counter()
         texts = [normalize(text, self.config.normalize, unused) for text in sentences]
-        ids = self.source.encode(texts)
-        limit = self.config.max_source_tokens
-        truncated = [len(row) > limit for row in ids]
-        ids = [row[:limit] for row in ids]
-        translations = [Translation("", 0.0)] * len(ids)
-        for places in _batches([len(row) for row in ids], settings):
-            source_BS, lengths_B = pad_sources([ids[place] for place in places])
-            found = self._search(source_BS, lengths_B, settings)
-            outputs = self.target.decode([hypothesis.tokens for hypothesis in found])
-            for place, text, hypothesis in zip(places, outputs, found, strict=True):
-                # Bytes can spell a newline, but a translation is one line.
-                line = " ".join(text.split("\n"))
-                translations[place] = Translation(line, hypothesis.score, truncated[place])
+        lines = [split_line(text, self.config.max_source_tokens, self.source) for text in texts]
+        found = self._translate_ids([piece for pieces in lines for piece in pieces], settings)
+        pieces_left = iter(found)
+        return [_joined(list(itertools.islice(pieces_left, len(pieces)))) for pieces in lines]
+
+    def _translate_ids(
+        self, sources: Sequence[Sequence[int]], settings: DecodeConfig
+    ) -> list[list[Candidate]]:
+        """The best translations of each source, best first; none of an empty one."""
+        translations: list[list[Candidate]] = [[] for _ in sources]
+        for places in _batches([len(row) for row in sources], settings):
+            source_BS, lengths_B = pad_sources([sources[place] for place in places])
+            for place, found in zip(
+                places, self._search(source_BS, lengths_B, settings, places), strict=True
+            ):
+                outputs = self.target.decode([hypothesis.tokens for hypothesis in found])
+                translations[place] = [
+                    # Bytes can spell a newline, but a translation is one line.
+                    Candidate(" ".join(text.split("\n")), hypothesis.score)
+                    for text, hypothesis in zip(outputs, found, strict=True)
+                ]
         return translations
 
     def _search(
-        self, source_BS: Tensor, lengths_B: Tensor, settings: DecodeConfig
-    ) -> list[Hypothesis]:
+        self, source_BS: Tensor, lengths_B: Tensor, settings: DecodeConfig, places: Sequence[int]
+    ) -> list[list[Hypothesis]]:
         precision = resolve_precision(self.config.precision, self.device)
+        source_BS = source_BS.to(self.device)
         with torch.inference_mode(), autocast(precision, self.device):
+            if settings.method == "sample":
+                drawn = sample(self.model, source_BS, lengths_B, settings, places)
+                return [[hypothesis] for hypothesis in drawn]
             if settings.beam_size == 1:
-                return greedy(self.model, source_BS.to(self.device), lengths_B, settings)
-            found = beam(self.model, source_BS.to(self.device), lengths_B, settings)
-            return [hypotheses[0] for hypotheses in found]
+                best = greedy(self.model, source_BS, lengths_B, settings)
+                return [[hypothesis] for hypothesis in best]
+            return beam(self.model, source_BS, lengths_B, settings)
+
+
+def _joined(pieces: Sequence[Sequence[Candidate]]) -> Translation:
+    """The translation of a line from the candidates of its pieces, the n-th with the n-th."""
+    n_best = tuple(
+        Candidate(
+            " ".join(candidate.text for candidate in candidates if candidate.text),
+            sum(candidate.score for candidate in candidates) / len(candidates),
+        )
+        for candidates in zip(*pieces, strict=False)
+    )
+    if not n_best:
+        return Translation("", 0.0)
+    return Translation(n_best[0].text, n_best[0].score, len(pieces), n_best)
 
 
 def _batches(lengths: Sequence[int], settings: DecodeConfig) -> Iterator[list[int]]:

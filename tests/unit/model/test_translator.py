@@ -170,14 +170,37 @@ def test_an_empty_sentence_stays_empty(translator: Translator) -> None:
     assert translator.translate([]) == []
 
 
-def test_a_source_over_the_limit_is_cut_and_flagged(translator: Translator) -> None:
-    long = " ".join(["hello"] * 30)
-    short, cut = translator.translate(["hello", long])
-    assert (short.truncated, cut.truncated) == (False, True)
-    ids = translator.source.encode([long])[0]
-    assert len(ids) > translator.config.max_source_tokens == 20
-    same = translator.translate(translator.source.decode([ids[:20]]))[0]
-    assert (same.text, same.truncated) == (cut.text, False)
+def test_a_line_over_the_limit_is_translated_in_pieces(translator: Translator) -> None:
+    assert translator.config.max_source_tokens == 20
+    line = "how are you? thank you! good morning"
+    short, long, empty = translator.translate(["hello", line, ""])
+    assert (short.pieces, long.pieces, empty.pieces) == (1, 3, 1)
+    assert long.text == "आप कैसे हैं? धन्यवाद सुप्रभात"
+    alone = translator.translate(["how are you?", "thank you!", "good morning"])
+    assert long.score == pytest.approx(sum(piece.score for piece in alone) / 3, abs=1e-5)
+
+
+def test_the_n_best_are_told_best_first(translator: Translator) -> None:
+    line = "hello! " * 12
+    for found in translator.translate(["hello", line], BEAM.model_copy(update={"n_best": 3})):
+        assert len(found.n_best) == 3
+        assert (found.n_best[0].text, found.n_best[0].score) == (found.text, found.score)
+        scores = [candidate.score for candidate in found.n_best]
+        assert scores == sorted(scores, reverse=True)
+        assert len({candidate.text for candidate in found.n_best}) > 1
+    assert found.pieces == 12
+    assert len(translator.translate(["hello"])[0].n_best) == 1
+
+
+def test_a_sample_is_the_same_however_it_is_batched(translator: Translator) -> None:
+    drawing = DecodeConfig(method="sample", temperature=3.0, seed=5)
+    sentences = [*SIX, *SIX]
+    found = texts(translator.translate(sentences, drawing))
+    tiny_batches = drawing.model_copy(update={"batch_tokens": 8})
+    assert texts(translator.translate(sentences, tiny_batches)) == found
+    assert found != texts(translator.translate(sentences, drawing.model_copy(update={"seed": 6})))
+    assert found[:6] != found[6:]
+    assert found[:6] != list(SIX.values())
 
 
 def test_what_was_saved_is_what_is_loaded(folder: Path, translator: Translator) -> None:
