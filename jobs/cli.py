@@ -257,12 +257,12 @@ def translate(
         typer.Argument(metavar="SENTENCE", help="English; unless given, standard input."),
     ] = None,
     model: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--model",
             metavar="URI",
-            help="models:/NAME@ALIAS, models:/NAME/VERSION or a model folder "
-            "[default: models:/en-hi@champion].",
+            help="models:/NAME@ALIAS, models:/NAME/VERSION or a model folder; given several times, "
+            "the models translate together [default: models:/en-hi@champion].",
         ),
     ] = None,
     config: Annotated[
@@ -308,8 +308,8 @@ def translate(
         if output_file is not None:
             translation.require_writable(output_file)
         lines = _input_lines(sentences, input_file)
-        name, uri = _model_and_registry(model, config, storage)
-        translator = translation.load_translator(name, uri)
+        names, uri = _models_and_registry(model or [], config, storage)
+        translator = translation.load_translator(names, uri)
         decode = translation.search_settings(
             translator.config.decode, search or (), beam_size=beam_size, n_best=n_best
         )
@@ -340,19 +340,20 @@ def _input_lines(sentences: list[str] | None, input_file: Path | None) -> list[s
     return decode_lines(sys.stdin.buffer.read(), "standard input")
 
 
-def _model_and_registry(
-    model: str | None, config: str | None, storage: str | None
-) -> tuple[str, str | None]:
-    """The model's URI, and the registry's, which a model folder does without."""
+def _models_and_registry(
+    models: list[str], config: str | None, storage: str | None
+) -> tuple[list[str], str | None]:
+    """The models' URIs, and the registry's, which model folders do without."""
     from jobs.translate import DEFAULT_MODEL
 
-    if model is not None and not model.startswith("models:"):
-        if not Path(model).is_dir():
+    for model in models:
+        if not model.startswith("models:") and not Path(model).is_dir():
             raise ConfigError(
                 f"--model must be models:/NAME@ALIAS, models:/NAME/VERSION or a model folder, "
                 f"not {model!r}"
             )
-        return model, None
+    if models and not any(model.startswith("models:") for model in models):
+        return models, None
     from jobs.tracking import require_registry, tracking_uri_at
 
     configured: str | None = None
@@ -360,13 +361,13 @@ def _model_and_registry(
         from jobs.config import load_config
 
         loaded = load_config(config)
-        model = model or f"models:/{loaded.registry.name}@champion"
+        models = models or [f"models:/{loaded.registry.name}@champion"]
         configured, storage = loaded.tracking.uri, storage or loaded.storage
     from jobs.config import DEFAULT_STORAGE
 
     uri = tracking_uri_at(configured, storage or DEFAULT_STORAGE)
     require_registry(uri)
-    return model or DEFAULT_MODEL, uri
+    return models or [DEFAULT_MODEL], uri
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -18,25 +19,31 @@ DEFAULT_MODEL = "models:/en-hi@champion"
 TAB = "\t"
 
 
-def load_translator(model: str, tracking_uri: str | None) -> Translator:
-    """The translator of a registry URI, or of a model folder on this machine.
+def load_translator(models: Sequence[str], tracking_uri: str | None) -> Translator:
+    """The translator of registry URIs or of model folders on this machine; several are an ensemble.
 
-    For a folder neither MLflow nor Ray is imported.
+    For folders neither MLflow nor Ray is imported.
 
     Raises:
         ConfigError, RegistryError: if the registry has no such model.
-        ArtifactError: if the folder is not what its manifest says.
+        ArtifactError: if a folder is not what its manifest says, or the models can't translate
+            together.
     """
     from model.translator import Translator
 
-    if not model.startswith("models:"):
-        return Translator.load(Path(model))
-    from jobs.registry import Registry
+    with contextlib.ExitStack() as stack:
+        folders: list[Path] = []
+        for model in models:
+            if not model.startswith("models:"):
+                folders.append(Path(model))
+                continue
+            from jobs.registry import Registry
 
-    assert tracking_uri is not None
-    registry = Registry(tracking_uri)
-    with tempfile.TemporaryDirectory(prefix="anuvad-model-") as scratch:
-        return Translator.load(registry.download(registry.resolve(model), Path(scratch)))
+            assert tracking_uri is not None
+            registry = Registry(tracking_uri)
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="anuvad-model-"))
+            folders.append(registry.download(registry.resolve(model), Path(scratch)))
+        return Translator.load_ensemble(folders)
 
 
 def search_settings(standing: DecodeConfig, changes: Sequence[str], **given: Any) -> DecodeConfig:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from pipeline.settings import Settings
 
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
+DecodePrecision = Literal["auto", "fp32", "bf16", "int8"]
 ScheduleName = Literal["inverse_sqrt", "cosine", "constant"]
 
 
@@ -264,6 +265,11 @@ class DecodeConfig(Settings):
         "are drawn from.",
     )
     seed: int = Field(1, ge=0, description="Of method 'sample'.")
+    precision: DecodePrecision = Field(
+        "auto",
+        description="'auto' is that of the training; 'int8', on CPUs, rounds weights and "
+        "activations of linear and recurrent layers to 8 bits.",
+    )
     batch_tokens: int = Field(
         4096, ge=1, description="Source tokens x beam_size that are translated at once."
     )

@@ -25,8 +25,10 @@ from model.batches import pad_sources
 from model.beam import beam
 from model.build import build_model
 from model.config import DecodeConfig, PrecisionChoice
+from model.ensemble import Ensemble
 from model.greedy import greedy
-from model.precision import autocast, resolve_precision
+from model.inference import InferencePrecision, prepared, resolve_inference
+from model.precision import autocast
 from model.sampling import sample
 from model.search import Hypothesis
 from model.splitting import split_line
@@ -86,7 +88,7 @@ class Translator:
 
     Args:
         config: from ``translator.json``.
-        model: with its weights.
+        model: with its weights, or several of them.
         source: the tokenizer of the text that comes in.
         target: that of the text that goes out.
         device: where the model runs.
@@ -95,7 +97,7 @@ class Translator:
     def __init__(
         self,
         config: TranslatorConfig,
-        model: TranslationModel,
+        model: TranslationModel | Ensemble,
         source: Tokenizer,
         target: Tokenizer,
         device: torch.device | None = None,
@@ -105,6 +107,7 @@ class Translator:
         self.model = model.to(self.device).eval()
         self.source = source
         self.target = target
+        self._prepared: dict[InferencePrecision, TranslationModel | Ensemble] = {}
 
     @classmethod
     def load(cls, folder: Path, device: torch.device | None = None) -> Translator:
@@ -126,6 +129,33 @@ class Translator:
         model = build_model(config.model, len(source), len(target))
         model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
         return cls(config, model, source, target, device)
+
+    @classmethod
+    def load_ensemble(
+        cls, folders: Sequence[Path], device: torch.device | None = None
+    ) -> Translator:
+        """One translator of several model folders, of which the first one's settings are taken.
+
+        The shortest limit of the sources is the limit of all.
+
+        Raises:
+            ArtifactError: as :meth:`load`, and if the folders' tokenizers differ.
+        """
+        translators = [cls.load(folder, device) for folder in folders]
+        first = translators[0]
+        if len(translators) == 1:
+            return first
+        for folder in folders[1:]:
+            _require_one_vocabulary(folders[0], folder)
+        limit = min(translator.config.max_source_tokens for translator in translators)
+        models = [t.model for t in translators if isinstance(t.model, TranslationModel)]
+        return cls(
+            first.config.model_copy(update={"max_source_tokens": limit}),
+            Ensemble(models),
+            first.source,
+            first.target,
+            device,
+        )
 
     def translate(
         self, sentences: Sequence[str], decode: DecodeConfig | None = None
@@ -170,16 +200,31 @@ class Translator:
     def _search(
         self, source_BS: Tensor, lengths_B: Tensor, settings: DecodeConfig, places: Sequence[int]
     ) -> list[list[Hypothesis]]:
-        precision = resolve_precision(self.config.precision, self.device)
+        precision = resolve_inference(settings.precision, self.config.precision, self.device)
+        if precision not in self._prepared:
+            self._prepared[precision] = prepared(self.model, precision)
+        model = self._prepared[precision]
         source_BS = source_BS.to(self.device)
-        with torch.inference_mode(), autocast(precision, self.device):
+        half = autocast("bf16" if precision == "bf16" else "fp32", self.device)
+        with torch.inference_mode(), half:
             if settings.method == "sample":
-                drawn = sample(self.model, source_BS, lengths_B, settings, places)
+                drawn = sample(model, source_BS, lengths_B, settings, places)
                 return [[hypothesis] for hypothesis in drawn]
             if settings.beam_size == 1:
-                best = greedy(self.model, source_BS, lengths_B, settings)
+                best = greedy(model, source_BS, lengths_B, settings)
                 return [[hypothesis] for hypothesis in best]
-            return beam(self.model, source_BS, lengths_B, settings)
+            return beam(model, source_BS, lengths_B, settings)
+
+
+def _require_one_vocabulary(first: Path, second: Path) -> None:
+    for language in LANGUAGES:
+        ours, theirs = (sha256_of(folder / f"{language}.model") for folder in (first, second))
+        if ours != theirs:
+            raise ArtifactError(
+                f"models that translate together must share their tokenizers, but {language}.model "
+                f"has sha256 {ours} in {first} and {theirs} in {second}: train them on one "
+                f"tokenizer artifact"
+            )
 
 
 def _joined(pieces: Sequence[Sequence[Candidate]]) -> Translation:

@@ -105,7 +105,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_lines_in_pieces_are_told_by_number(model_folder: Path) -> None:
-    translator = load_translator(str(model_folder), None)
+    translator = load_translator([str(model_folder)], None)
     found = translator.translate(["", "hello", "thank you " * 12, "hello"])
     assert len(found) == 4
     assert found[0].text == ""
@@ -181,7 +181,7 @@ def test_a_model_folder_that_was_tampered_with_is_not_loaded(
     data[-1] ^= 1
     (folder / "model.safetensors").write_bytes(data)
     with pytest.raises(ArtifactError, match=r"model\.safetensors must have sha256"):
-        load_translator(str(folder), None)
+        load_translator([str(folder)], None)
 
 
 def test_output_follows_a_link_and_leaves_it_one(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from model.validation import DevSet
 from model.workers import Workers
 from pipeline.errors import ArtifactError
 from pipeline.normalize import NormalizeConfig
-from pipeline.storage import Storage
+from pipeline.storage import Storage, sha256_of
 from pipeline.tensorize import TensorizeConfig, tensorize_shard
 from pipeline.tokenizer import Tokenizer, TokenizerConfig, train_tokenizer
 
@@ -275,3 +275,44 @@ def test_another_format_is_refused(copy: Path) -> None:
     save_folder(copy, newer, (copy / WEIGHTS).read_bytes(), tokenizers)
     with pytest.raises(ArtifactError, match=f"format version {FORMAT_VERSION}, but has 2"):
         Translator.load(copy)
+
+
+def test_models_of_one_vocabulary_translate_together(folder: Path, copy: Path) -> None:
+    weights = safetensors.torch.load_file(copy / WEIGHTS)
+    noise = torch.Generator().manual_seed(1)
+    noisy = {k: v + 0.01 * torch.randn(v.shape, generator=noise) for k, v in weights.items()}
+    config = TranslatorConfig.model_validate_json((copy / SETTINGS).read_bytes())
+    tokenizers = {name: (folder / f"{name}.model").read_bytes() for name in ("en", "hi")}
+    shorter = config.model_copy(update={"max_source_tokens": 12})
+    save_folder(copy, shorter, safetensors.torch.save(noisy), tokenizers)
+    together = Translator.load_ensemble([folder, copy], torch.device("cpu"))
+    assert texts(together.translate(list(SIX)[:3])) == list(SIX.values())[:3]
+    assert together.config.max_source_tokens == 12
+    apart = [
+        Translator.load(one, torch.device("cpu")).translate(["hello"])[0] for one in (folder, copy)
+    ]
+    scores = sorted(found.score for found in apart)
+    assert scores[0] < together.translate(["hello"])[0].score < scores[1]
+
+
+def test_models_of_unlike_vocabularies_are_refused_with_both_hashes(
+    folder: Path, copy: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other") / "hi.model"
+    config = TokenizerConfig(vocab_size=34, byte_fallback=False, model_type="bpe")
+    train_tokenizer(SIX.values(), config, other, "hi")
+    settings = TranslatorConfig.model_validate_json((copy / SETTINGS).read_bytes())
+    tokenizers = {"en": (folder / "en.model").read_bytes(), "hi": other.read_bytes()}
+    save_folder(copy, settings, (folder / WEIGHTS).read_bytes(), tokenizers)
+    with pytest.raises(ArtifactError) as refusal:
+        Translator.load_ensemble([folder, copy])
+    for path in (folder / "hi.model", other):
+        assert sha256_of(path) in str(refusal.value)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_the_six_pairs_survive_every_precision(translator: Translator, precision: str) -> None:
+    settings = DecodeConfig.model_validate({"precision": precision})
+    assert texts(translator.translate(list(SIX), settings)) == list(SIX.values())
+    # The model itself is as it was.
+    assert texts(translator.translate(list(SIX))) == list(SIX.values())
