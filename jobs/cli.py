@@ -287,6 +287,14 @@ def translate(
             help="Print N translations a line, best first: line number, score, text, with tabs.",
         ),
     ] = None,
+    glossary_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--glossary",
+            metavar="FILE",
+            help="Terms to be translated just so: a source term, a tab, a target term a line.",
+        ),
+    ] = None,
     search: Annotated[
         list[str] | None,
         typer.Option(
@@ -313,8 +321,14 @@ def translate(
         decode = translation.search_settings(
             translator.config.decode, search or (), beam_size=beam_size, n_best=n_best
         )
-        found = translator.translate(lines, decode)
-        for warning in translation.long_lines(found, translator.config.max_source_tokens):
+        glossary = None
+        if glossary_file is not None:
+            from model.glossary import Glossary
+
+            glossary = Glossary.read(glossary_file, translator.normalized)
+        found = translator.translate(lines, decode, glossary)
+        long = translation.long_lines(found, translator.config.max_source_tokens)
+        for warning in (*long, *translation.unforced_terms(found)):
             print_line(f"warning: {warning}", error=True)
         outputs = translation.n_best_lines(found) if n_best else [t.text for t in found]
         if output_file is not None:

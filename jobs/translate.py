@@ -138,6 +138,15 @@ def long_lines(translations: Sequence[Translation], limit: int) -> list[str]:
     ]
 
 
+def unforced_terms(translations: Sequence[Translation]) -> list[str]:
+    """A warning for each term of the glossary that is in no translation, lines counted from 1."""
+    return [
+        f"line {number}: the glossary's term could not be forced: {reason}"
+        for number, translation in enumerate(translations, start=1)
+        for reason in translation.unforced
+    ]
+
+
 def n_best_lines(translations: Sequence[Translation]) -> list[str]:
     """Of every line its translations, best first: its number, score and text, tab-separated.
 

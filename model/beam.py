@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from model.config import DecodeConfig
+from model.constrained import Constraints
 from model.coverage import Coverage
 from model.rules import Rules
 from model.search import Hypothesis, SearchModel, StateT, length_penalty, max_lengths, staying
@@ -18,7 +19,11 @@ from pipeline.tokenizer import BOS_ID, EOS_ID
 
 
 def beam(
-    model: SearchModel[StateT], source_BS: Tensor, source_lengths_B: Tensor, config: DecodeConfig
+    model: SearchModel[StateT],
+    source_BS: Tensor,
+    source_lengths_B: Tensor,
+    config: DecodeConfig,
+    constraints: Constraints | None = None,
 ) -> list[list[Hypothesis]]:
     """The ``n_best`` hypotheses of every sentence, best first; sentences in the order given.
 
@@ -26,6 +31,8 @@ def beam(
     one place less; so a beam of one is greedy search. A sentence ends early only once nothing
     alive can reach its ``n_best`` (see :func:`hopeful`): what is returned is what going on to the
     end would return.
+
+    With ``constraints`` every hypothesis says its sentence's terms (see :mod:`model.constrained`).
     """
     K = config.beam_size
     lengths_B = source_lengths_B.to(source_BS.device)
@@ -49,7 +56,11 @@ def beam(
         log_probs_RV, state = model.step(state, token_BK.flatten())
         coverage.see(state)
         rules.forbid(log_probs_RV)
-        log_prob_BK, parent_BK, token_BK = best_extensions(log_prob_BK, log_probs_RV)
+        if constraints is None:
+            best = best_extensions(log_prob_BK, log_probs_RV)
+        else:
+            best = constraints.extend(log_prob_BK, log_probs_RV, sentence_B, length)
+        log_prob_BK, parent_BK, token_BK = best
         trellis.grow(sentence_B, parent_BK, token_BK)
 
         alive_BK = (rank_K < places_B[:, None]) & (log_prob_BK > -torch.inf)

@@ -25,15 +25,17 @@ from model.batches import pad_sources
 from model.beam import beam
 from model.build import build_model
 from model.config import DecodeConfig, PrecisionChoice
+from model.constrained import Constraints, Term
 from model.ensemble import Ensemble
+from model.glossary import Glossary, continuing, fitting
 from model.greedy import greedy
 from model.inference import InferencePrecision, prepared, resolve_inference
 from model.precision import autocast
 from model.sampling import sample
-from model.search import Hypothesis
+from model.search import Hypothesis, max_lengths
 from model.splitting import split_line
 from model.translation_model import TranslationModel
-from pipeline.errors import ArtifactError
+from pipeline.errors import ArtifactError, ConfigError
 from pipeline.normalize import NormalizeConfig, normalize
 from pipeline.settings import Settings
 from pipeline.storage import sha256_of
@@ -75,12 +77,14 @@ class Translation:
         pieces: in how many the line was translated, as it was longer than the model's limit; 1 if
             it was not.
         n_best: the best translations, ``text`` being the first; none for an empty source.
+        unforced: terms of the glossary that stand in the line and could not be forced, and why.
     """
 
     text: str
     score: float
     pieces: int = 1
     n_best: tuple[Candidate, ...] = ()
+    unforced: tuple[str, ...] = ()
 
 
 class Translator:
@@ -158,7 +162,10 @@ class Translator:
         )
 
     def translate(
-        self, sentences: Sequence[str], decode: DecodeConfig | None = None
+        self,
+        sentences: Sequence[str],
+        decode: DecodeConfig | None = None,
+        glossary: Glossary | None = None,
     ) -> list[Translation]:
         """Translate ``sentences``, one translation each, in their order.
 
@@ -169,26 +176,64 @@ class Translator:
         Args:
             sentences: English, one sentence each.
             decode: settings of the search; the model's own if None.
+            glossary: terms that must be said where their source stands in a line; the n-gram block
+                does not hold in such a line.
+
+        Raises:
+            ConfigError: if terms are to be forced into a sample.
         """
         settings = decode or self.config.decode
+        if glossary is not None and settings.method == "sample":
+            raise ConfigError("a glossary needs decode.method: beam, not sample: leave one out")
+        texts = [self.normalized(text) for text in sentences]
+        lines = [split_line(text, self.config.max_source_tokens, self.source) for text in texts]
+        sources = [piece for pieces in lines for piece in pieces]
+        # What the vocabulary can't spell is still in the text, unless the line is cut in pieces.
+        spoken = [
+            part
+            for text, pieces in zip(texts, lines, strict=True)
+            for part in ([text] if len(pieces) == 1 else self.source.decode(pieces))
+        ]
+        terms, refused = self._terms(spoken, sources, settings, glossary)
+        found = zip(self._translate_ids(sources, settings, terms), refused, strict=True)
+        return [_joined(list(itertools.islice(found, len(pieces)))) for pieces in lines]
+
+    def normalized(self, text: str) -> str:
+        """What the model's normaliser makes of a text."""
         # The rules' counts are for the data report; a translation has no use for them.
         unused: Counter[str] = Counter()
-        texts = [normalize(text, self.config.normalize, unused) for text in sentences]
-        lines = [split_line(text, self.config.max_source_tokens, self.source) for text in texts]
-        found = self._translate_ids([piece for pieces in lines for piece in pieces], settings)
-        pieces_left = iter(found)
-        return [_joined(list(itertools.islice(pieces_left, len(pieces)))) for pieces in lines]
+        return normalize(text, self.config.normalize, unused)
+
+    def _terms(
+        self,
+        texts: Sequence[str],
+        sources: Sequence[Sequence[int]],
+        settings: DecodeConfig,
+        glossary: Glossary | None,
+    ) -> tuple[list[list[Term]], list[list[str]]]:
+        """Of each source, its text beside it, the terms to be forced, and why others can't be."""
+        if glossary is None or not sources:
+            return [[] for _ in sources], [[] for _ in sources]
+        rooms = max_lengths(torch.tensor([len(ids) + 1 for ids in sources]), settings).tolist()
+        fitted = [
+            fitting(glossary.found_in(text), room, self.target)
+            for text, room in zip(texts, rooms, strict=True)
+        ]
+        return [terms for terms, _ in fitted], [refused for _, refused in fitted]
 
     def _translate_ids(
-        self, sources: Sequence[Sequence[int]], settings: DecodeConfig
+        self,
+        sources: Sequence[Sequence[int]],
+        settings: DecodeConfig,
+        terms: Sequence[Sequence[Term]],
     ) -> list[list[Candidate]]:
         """The best translations of each source, best first; none of an empty one."""
         translations: list[list[Candidate]] = [[] for _ in sources]
         for places in _batches([len(row) for row in sources], settings):
             source_BS, lengths_B = pad_sources([sources[place] for place in places])
-            for place, found in zip(
-                places, self._search(source_BS, lengths_B, settings, places), strict=True
-            ):
+            forced = [terms[place] for place in places]
+            searched = self._search(source_BS, lengths_B, settings, places, forced)
+            for place, found in zip(places, searched, strict=True):
                 outputs = self.target.decode([hypothesis.tokens for hypothesis in found])
                 translations[place] = [
                     # Bytes can spell a newline, but a translation is one line.
@@ -198,7 +243,12 @@ class Translator:
         return translations
 
     def _search(
-        self, source_BS: Tensor, lengths_B: Tensor, settings: DecodeConfig, places: Sequence[int]
+        self,
+        source_BS: Tensor,
+        lengths_B: Tensor,
+        settings: DecodeConfig,
+        places: Sequence[int],
+        terms: Sequence[Sequence[Term]],
     ) -> list[list[Hypothesis]]:
         precision = resolve_inference(settings.precision, self.config.precision, self.device)
         if precision not in self._prepared:
@@ -207,6 +257,11 @@ class Translator:
         source_BS = source_BS.to(self.device)
         half = autocast("bf16" if precision == "bf16" else "fp32", self.device)
         with torch.inference_mode(), half:
+            if any(terms):
+                limit_B = max_lengths(lengths_B, settings)
+                constraints = Constraints(terms, continuing(self.target), limit_B)
+                repeating = settings.model_copy(update={"no_repeat_ngram": 0})
+                return beam(model, source_BS, lengths_B, repeating, constraints)
             if settings.method == "sample":
                 drawn = sample(model, source_BS, lengths_B, settings, places)
                 return [[hypothesis] for hypothesis in drawn]
@@ -227,18 +282,22 @@ def _require_one_vocabulary(first: Path, second: Path) -> None:
             )
 
 
-def _joined(pieces: Sequence[Sequence[Candidate]]) -> Translation:
-    """The translation of a line from the candidates of its pieces, the n-th with the n-th."""
+def _joined(pieces: Sequence[tuple[Sequence[Candidate], Sequence[str]]]) -> Translation:
+    """The translation of a line from the candidates of its pieces, the n-th with the n-th.
+
+    Beside them stands what could not be forced into each piece.
+    """
     n_best = tuple(
         Candidate(
             " ".join(candidate.text for candidate in candidates if candidate.text),
             sum(candidate.score for candidate in candidates) / len(candidates),
         )
-        for candidates in zip(*pieces, strict=False)
+        for candidates in zip(*(found for found, _ in pieces), strict=False)
     )
     if not n_best:
         return Translation("", 0.0)
-    return Translation(n_best[0].text, n_best[0].score, len(pieces), n_best)
+    unforced = tuple(dict.fromkeys(reason for _, refused in pieces for reason in refused))
+    return Translation(n_best[0].text, n_best[0].score, len(pieces), n_best, unforced)
 
 
 def _batches(lengths: Sequence[int], settings: DecodeConfig) -> Iterator[list[int]]:

@@ -18,6 +18,7 @@ from model.build import build_model
 from model.checkpoint import CheckpointFolder
 from model.config import DecodeConfig, ModelConfig, TrainConfig
 from model.dataset import TokenDataset
+from model.glossary import Glossary
 from model.job import TrainingJob
 from model.training import train
 from model.translator import (
@@ -34,7 +35,7 @@ from model.translator import (
 )
 from model.validation import DevSet
 from model.workers import Workers
-from pipeline.errors import ArtifactError
+from pipeline.errors import ArtifactError, ConfigError
 from pipeline.normalize import NormalizeConfig
 from pipeline.storage import Storage, sha256_of
 from pipeline.tensorize import TensorizeConfig, tensorize_shard
@@ -316,3 +317,36 @@ def test_the_six_pairs_survive_every_precision(translator: Translator, precision
     assert texts(translator.translate(list(SIX), settings)) == list(SIX.values())
     # The model itself is as it was.
     assert texts(translator.translate(list(SIX))) == list(SIX.values())
+
+
+def test_a_glossarys_terms_are_said_where_their_source_stands(translator: Translator) -> None:
+    glossary = Glossary({"school": "घर", "hello": "धन्यवाद", "zebra": "कककककककककक", "big": "x"})
+    lines = ["he went to school", "thank you", "hello! hello! " * 3, "the zebra", "", "big"]
+    for decode in (GREEDY, BEAM):
+        found = translator.translate(lines, decode, glossary)
+        assert "घर" in found[0].text.replace("।", " ").split()
+        assert found[1].text == "धन्यवाद"
+        assert found[2].text.count("धन्यवाद") >= found[2].pieces > 1
+        assert "कककककककककक" in found[3].text
+        assert found[4] == Translation("", 0.0)
+        assert found[5].unforced == ("'big' → 'x', which the vocabulary can't spell",)
+        assert all(not one.unforced for one in found[:5])
+
+
+def test_more_terms_than_there_is_room_for_are_told(translator: Translator) -> None:
+    long = {
+        word: f"{'नमस्ते ' * 4}{letter}" for word, letter in zip("abcdefgh", "कघचजबधनल", strict=False)
+    }
+    glossary = Glossary(long)
+    (found,) = translator.translate([" ".join(long)], BEAM, glossary)
+    assert found.unforced
+    assert all(
+        reason.endswith(", for which there is no room")
+        for reason in found.unforced
+        if "spell" not in reason
+    )
+
+
+def test_terms_are_not_forced_into_a_sample(translator: Translator) -> None:
+    with pytest.raises(ConfigError, match=r"a glossary needs decode\.method: beam, not sample"):
+        translator.translate(["hello"], DecodeConfig(method="sample"), Glossary({"a": "b"}))
