@@ -13,7 +13,15 @@ from model.config import DecodeConfig
 from model.constrained import Constraints
 from model.coverage import Coverage
 from model.rules import Rules
-from model.search import Hypothesis, SearchModel, StateT, length_penalty, max_lengths, staying
+from model.search import (
+    Hypothesis,
+    SearchModel,
+    StateT,
+    best_tokens,
+    length_penalty,
+    max_lengths,
+    staying,
+)
 from model.trellis import Trellis
 from pipeline.tokenizer import BOS_ID, EOS_ID
 
@@ -97,7 +105,7 @@ def best_extensions(log_prob_BK: Tensor, log_probs_RV: Tensor) -> tuple[Tensor, 
     """
     B, K = log_prob_BK.shape
     reach = min(K, log_probs_RV.shape[1])
-    next_RX, token_RX = log_probs_RV.topk(reach)
+    next_RX, token_RX = best_tokens(log_probs_RV, reach)
     extended_BX = (log_prob_BK.reshape(-1, 1) + next_RX).view(B, -1)
     log_prob_BK, choice_BK = extended_BX.topk(K)
     return log_prob_BK, choice_BK // reach, token_RX.view(B, -1).gather(1, choice_BK)

@@ -17,6 +17,7 @@ from model.search import (
     Hypothesis,
     SearchModel,
     StateT,
+    best_tokens,
     hypothesis,
     length_penalty,
     max_lengths,
@@ -38,7 +39,7 @@ def greedy(
 
 def most_probable(log_probs_BV: Tensor, sentence_B: Tensor, step: int) -> Tensor:
     """Of equally probable tokens, the one that a beam takes first."""
-    return log_probs_BV.topk(1).indices[:, 0]
+    return best_tokens(log_probs_BV, 1)[1][:, 0]
 
 
 def follow(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Literal, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from model.config import DecodePrecision, PrecisionChoice
+from model.decoder import RecurrentDecoder
 from model.encoder import RecurrentEncoder
-from model.int8 import in_int8, tied_in_int8
+from model.int8 import Int8Linear, tied_in_int8
 from model.precision import resolve_precision
+from model.stepped import SteppedRecurrent
 from model.transformer import Transformer
 from pipeline.errors import ConfigError
 
@@ -37,41 +40,53 @@ def resolve_inference(
 def prepared(model: ModelT, precision: InferencePrecision) -> ModelT:
     """A model that shares the parameters of ``model`` which stay as they are.
 
-    For bf16 the weights of linear and recurrent layers are rounded as autocast, under which it must
-    run all the same, would round them in every step. For int8 see :mod:`model.int8`; an encoder
-    that hands its last cells on reads packed sentences and stays in float32.
+    A decoder's recurrent layers go step by step, see :mod:`model.stepped`. For bf16 the weights of
+    linear and recurrent layers are rounded as autocast, under which the model must run all the
+    same, would round them in every step. For int8 see :mod:`model.int8`; an encoder that hands its
+    last cells on reads packed sentences and stays in float32.
     """
-    if precision == "fp32":
-        return model
-    shared = {id(parameter): parameter for parameter in model.parameters()}
-    ours: ModelT = copy.deepcopy(model, dict(shared))
-    for parent in list(ours.modules()):
-        if precision == "int8" and isinstance(parent, Transformer):
-            tied = tied_in_int8(parent.output, parent.decoder.embedding.tokens)
-            parent.output = tied  # type: ignore[assignment]
-        for name, child in list(parent.named_children()):
-            replacement = in_bf16(child) if precision == "bf16" else in_int8(child)
-            if replacement is not None:
-                setattr(parent, name, replacement)
-    packed = _paired(ours, model) if precision == "int8" else []
-    for encoder, theirs in packed:
-        encoder.layers = theirs.layers
+    ours: ModelT = copy.deepcopy(model, {id(shared): shared for shared in model.parameters()})
+    for part in list(ours.modules()):
+        goes_alone = isinstance(part, RecurrentDecoder) or (
+            precision == "int8" and isinstance(part, RecurrentEncoder) and not part.keeps_cells
+        )
+        if goes_alone:
+            _replace(part, lambda child: _stepped(child, precision))
+        elif isinstance(part, Transformer) and precision == "int8":
+            tied = tied_in_int8(part.output, part.decoder.embedding.tokens)
+            part.output = tied  # type: ignore[assignment]
+    _replace(ours, lambda child: _rounded(child, precision))
     return ours.eval()
 
 
-def in_bf16(module: nn.Module) -> nn.Module | None:
-    """A linear or recurrent layer with its weights rounded; None for any other module."""
-    if isinstance(module, nn.Linear | nn.LSTM | nn.GRU):
+def _stepped(module: nn.Module, precision: InferencePrecision) -> nn.Module | None:
+    """A recurrent layer step by step; None for any other module."""
+    if not isinstance(module, nn.LSTM | nn.GRU):
+        return None
+    return SteppedRecurrent(module, Int8Linear if precision == "int8" else _linear)
+
+
+def _rounded(module: nn.Module, precision: InferencePrecision) -> nn.Module | None:
+    """A layer with its weights at ``precision``; None where they stay."""
+    if precision == "bf16" and isinstance(module, nn.Linear | nn.LSTM | nn.GRU):
         return copy.deepcopy(module).to(torch.bfloat16)
+    # A single output is a product with a vector, which attention reads as such.
+    if precision == "int8" and isinstance(module, nn.Linear) and module.out_features > 1:
+        return Int8Linear(module.weight, module.bias)
     return None
 
 
-def _paired(ours: nn.Module, model: nn.Module) -> list[tuple[RecurrentEncoder, RecurrentEncoder]]:
-    """The encoders that read packed sentences, prepared and as they were."""
-    pairs = []
-    for name, module in model.named_modules():
-        twin = ours.get_submodule(name)
-        if isinstance(module, RecurrentEncoder) and module.keeps_cells:
-            assert isinstance(twin, RecurrentEncoder)
-            pairs.append((twin, module))
-    return pairs
+def _replace(parent: nn.Module, replacement: Callable[[nn.Module], nn.Module | None]) -> None:
+    """Put what ``replacement`` makes of a module below ``parent`` in its place."""
+    for module in list(parent.modules()):
+        for name, child in list(module.named_children()):
+            new = replacement(child)
+            if new is not None:
+                setattr(module, name, new)
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    """A linear layer of these parameters."""
+    linear = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    linear.weight, linear.bias = nn.Parameter(weight), nn.Parameter(bias)
+    return linear

@@ -19,7 +19,7 @@ from model.beam import beam, hopeful
 from model.build import build_model
 from model.config import DecodeConfig
 from model.greedy import greedy
-from model.search import LEAVE_TOGETHER, Hypothesis, length_penalty, staying
+from model.search import LEAVE_TOGETHER, Hypothesis, best_tokens, length_penalty, staying
 from model.translation_model import TranslationModel
 from pipeline.errors import ConfigError
 from pipeline.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
@@ -417,6 +417,19 @@ def test_no_translation_is_shorter_than_its_minimum() -> None:
         [best for best, *_ in beam(TableModel(QUICK, QUICK), *sources(2, 6), settings)],
     ):
         assert [len(one.tokens) for one in found] == [0, 2]
+
+
+@pytest.mark.parametrize("vocab", [3, 200, 64 * 20, 8000, 8011])
+@pytest.mark.parametrize("k", [1, 3])
+def test_the_best_tokens_are_those_of_the_whole_vocabulary(vocab: int, k: int) -> None:
+    log_probs_RV = torch.randn(50, vocab, generator=torch.Generator().manual_seed(k))
+    log_probs_RV[:40, : vocab // 2] = -torch.inf
+    log_probs_RV[0] = -torch.inf
+    # The last one lies outside all whole blocks.
+    log_probs_RV[:, -1] += 2.0
+    best_RK, token_RK = best_tokens(log_probs_RV, k)
+    assert torch.equal(best_RK, log_probs_RV.topk(k).values)
+    assert torch.equal(log_probs_RV.gather(1, token_RK), best_RK)
 
 
 def test_no_ngram_is_said_twice() -> None:
