@@ -41,7 +41,8 @@ test-all: $(READY) ## the slow ones too: faults, several nodes, real data
 .PHONY: bench
 bench: $(READY) ## speed and memory beside their goals, half an hour; a quiet machine is best
 	@$(BIN)/python tests/bench/bench_pipeline.py; pipeline=$$?; \
-		$(BIN)/python tests/bench/bench_training.py && exit $$pipeline
+		$(BIN)/python tests/bench/bench_decoding.py; decoding=$$?; \
+		$(BIN)/python tests/bench/bench_training.py && exit $$((pipeline + decoding))
 
 .PHONY: check
 check: $(READY) ## format, lint, types and fast tests, warnings as errors
