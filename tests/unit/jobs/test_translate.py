@@ -170,6 +170,26 @@ def test_a_model_folder_is_loaded_without_mlflow_and_ray(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.integration
+def test_options_of_the_search_reach_it(model_folder: Path, tmp_path: Path) -> None:
+    terms = tmp_path / "terms.tsv"
+    terms.write_text("hello\tनमस्ते\nname\tQ\n", encoding="utf-8")
+    options = ["--model", str(model_folder), "--model", str(model_folder), "--glossary", str(terms)]
+    options += ["--n-best", "3", "--decode", "precision=int8", "hello", "my name"]
+    env = environment(PYTHONPATH=str(REPOSITORY))
+    done = run([sys.executable, "-m", "jobs.translate", *options], tmp_path, env=env)
+    assert done.code == 0
+    assert done.err == (
+        "warning: line 2: the glossary's term could not be forced: 'name' → 'Q', which the "
+        "vocabulary can't spell\n"
+    )
+    rows = [line.split("\t") for line in done.out.splitlines()]
+    assert [number for number, *_ in rows] == ["1"] * 3 + ["2"] * 3
+    assert all("नमस्ते" in text for number, _, text in rows if number == "1")
+    scores = [float(score) for number, score, _ in rows if number == "1"]
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_a_model_folder_that_was_tampered_with_is_not_loaded(
     model_folder: Path, tmp_path: Path
 ) -> None:
