@@ -41,7 +41,8 @@ test-all: $(READY) ## the slow ones too: faults, several nodes, real data
 .PHONY: bench
 bench: $(READY) ## speed and memory beside their goals, half an hour; a quiet machine is best
 	@$(BIN)/python tests/bench/bench_pipeline.py; pipeline=$$?; \
-		$(BIN)/python tests/bench/bench_training.py && exit $$pipeline
+		$(BIN)/python tests/bench/bench_decoding.py; decoding=$$?; \
+		$(BIN)/python tests/bench/bench_training.py && exit $$((pipeline + decoding))
 
 .PHONY: bench-peers
 bench-peers: $(READY) ## training beside JoeyNMT and Eole, which it installs into .bench; half an hour

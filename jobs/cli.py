@@ -258,12 +258,12 @@ def translate(
         typer.Argument(metavar="SENTENCE", help="English; unless given, standard input."),
     ] = None,
     model: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--model",
             metavar="URI",
-            help="models:/NAME@ALIAS, models:/NAME/VERSION or a model folder "
-            "[default: models:/en-hi@champion].",
+            help="models:/NAME@ALIAS, models:/NAME/VERSION or a model folder; given several times, "
+            "the models translate together [default: models:/en-hi@champion].",
         ),
     ] = None,
     config: Annotated[
@@ -279,6 +279,31 @@ def translate(
     beam_size: Annotated[
         int | None, typer.Option("--beam-size", min=1, help="In place of the model's own.")
     ] = None,
+    n_best: Annotated[
+        int | None,
+        typer.Option(
+            "--n-best",
+            min=1,
+            metavar="N",
+            help="Print N translations a line, best first: line number, score, text, with tabs.",
+        ),
+    ] = None,
+    glossary_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--glossary",
+            metavar="FILE",
+            help="Terms to be translated just so: a source term, a tab, a target term a line.",
+        ),
+    ] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--decode",
+            metavar="KEY=VALUE",
+            help="Another setting of the search in place of the model's own: length_penalty=0.6.",
+        ),
+    ] = None,
     storage: Annotated[
         str | None, typer.Option("--storage", metavar="URI", help="Where the registry is.")
     ] = None,
@@ -292,18 +317,21 @@ def translate(
         if output_file is not None:
             translation.require_writable(output_file)
         lines = _input_lines(sentences, input_file)
-        name, uri = _model_and_registry(model, config, storage)
-        translator = translation.load_translator(name, uri)
-        decode = translator.config.decode
-        if beam_size is not None:
-            decode = decode.model_copy(update={"beam_size": beam_size, "n_best": 1})
-        outputs, cut = translation.translate(translator, lines, decode)
-        for number in cut:
-            print_line(
-                f"warning: line {number} is longer than the model's "
-                f"{translator.config.max_source_tokens} tokens and was cut there",
-                error=True,
-            )
+        names, uri = _models_and_registry(model or [], config, storage)
+        translator = translation.load_translator(names, uri)
+        decode = translation.search_settings(
+            translator.config.decode, search or (), beam_size=beam_size, n_best=n_best
+        )
+        glossary = None
+        if glossary_file is not None:
+            from model.glossary import Glossary
+
+            glossary = Glossary.read(glossary_file, translator.normalized)
+        found = translator.translate(lines, decode, glossary)
+        long = translation.long_lines(found, translator.config.max_source_tokens)
+        for warning in (*long, *translation.unforced_terms(found)):
+            print_line(f"warning: {warning}", error=True)
+        outputs = translation.n_best_lines(found) if n_best else [t.text for t in found]
         if output_file is not None:
             translation.write_lines(output_file, outputs)
         else:
@@ -327,19 +355,20 @@ def _input_lines(sentences: list[str] | None, input_file: Path | None) -> list[s
     return decode_lines(sys.stdin.buffer.read(), "standard input")
 
 
-def _model_and_registry(
-    model: str | None, config: str | None, storage: str | None
-) -> tuple[str, str | None]:
-    """The model's URI, and the registry's, which a model folder does without."""
+def _models_and_registry(
+    models: list[str], config: str | None, storage: str | None
+) -> tuple[list[str], str | None]:
+    """The models' URIs, and the registry's, which model folders do without."""
     from jobs.translate import DEFAULT_MODEL
 
-    if model is not None and not model.startswith("models:"):
-        if not Path(model).is_dir():
+    for model in models:
+        if not model.startswith("models:") and not Path(model).is_dir():
             raise ConfigError(
                 f"--model must be models:/NAME@ALIAS, models:/NAME/VERSION or a model folder, "
                 f"not {model!r}"
             )
-        return model, None
+    if models and not any(model.startswith("models:") for model in models):
+        return models, None
     from jobs.tracking import require_registry, tracking_uri_at
 
     configured: str | None = None
@@ -347,13 +376,13 @@ def _model_and_registry(
         from jobs.config import load_config
 
         loaded = load_config(config)
-        model = model or f"models:/{loaded.registry.name}@champion"
+        models = models or [f"models:/{loaded.registry.name}@champion"]
         configured, storage = loaded.tracking.uri, storage or loaded.storage
     from jobs.config import DEFAULT_STORAGE
 
     uri = tracking_uri_at(configured, storage or DEFAULT_STORAGE)
     require_registry(uri)
-    return model or DEFAULT_MODEL, uri
+    return models or [DEFAULT_MODEL], uri
 
 
 def main() -> None:

@@ -162,6 +162,16 @@ class Config(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _coverage_needs_attention_weights(self) -> Config:
+        tells = isinstance(self.model, ModelConfig) and self.model.attention != "none"
+        if self.decode.coverage_penalty and not tells:
+            raise ValueError(
+                f"decode.coverage_penalty must be 0 with a model that has no attention or does not "
+                f"tell its weights, but is {self.decode.coverage_penalty}: set it to 0"
+            )
+        return self
+
 
 def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
     """The configuration in the file ``path``, changed by dotted ``key=value`` overrides.

@@ -178,10 +178,13 @@ def test_the_champion_translates_standard_input_line_by_line(first: Finished, wo
     assert done.out == "धन्यवाद\n\nनमस्ते\n"
 
 
-def test_a_sentence_that_is_too_long_is_cut_with_a_warning(first: Finished, world: World) -> None:
+def test_a_line_that_is_too_long_is_translated_in_pieces_with_a_warning(
+    first: Finished, world: World
+) -> None:
     done = world.translate("--model", CHAMPION, "hello " * 200, "hello")
     assert done.code == 0
     assert done.err.startswith("warning: line 1 is longer than the model's")
+    assert done.err.endswith("pieces\n")
     assert done.err.count("\n") == 1
     assert done.out.count("\n") == 2
     assert done.out.endswith("\nनमस्ते\n")

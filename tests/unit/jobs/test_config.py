@@ -256,3 +256,15 @@ def test_an_override_that_refers_to_nothing_is_refused(small: Path) -> None:
 def test_a_section_resolves_to_json_values(small: Path) -> None:
     config: Config = load_config(str(small), ["evaluation.tests=[test,hard]"])
     assert resolved(config, "evaluation")["tests"] == ["test", "hard"]
+
+
+@pytest.mark.parametrize("model", ["architecture=transformer", "attention=none"])
+def test_a_coverage_penalty_needs_a_model_that_tells_its_attention(small: Path, model: str) -> None:
+    changes = [f"model.{model}", "decode.coverage_penalty=0.2"]
+    if model == "attention=none":
+        changes.append("model.bidirectional=false")
+    assert refusal(small, *changes).endswith(
+        "decode.coverage_penalty must be 0 with a model that has no attention or does not tell its "
+        "weights, but is 0.2: set it to 0"
+    )
+    assert load_config(str(small), ["decode.coverage_penalty=0.2"]).decode.coverage_penalty == 0.2
