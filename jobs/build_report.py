@@ -13,7 +13,6 @@ from jobs.evaluate import Evaluation, ScoredTest
 from jobs.fit import read_history
 from jobs.promote import Promotion
 from jobs.report import GateRow, ReportData, Sample
-from jobs.scores import danda_note
 from jobs.train import Trained
 from jobs.versions import git_revision, package_versions
 
@@ -56,11 +55,7 @@ def build_report(
             **{f"{name} artifact": r.artifact.id for name, r in trained.stages.items()},
             **{f"{name} version": number for name, number in package_versions().items()},
         },
-        notes=[
-            f"On {test.test}: {note}"
-            for test in evaluation.tests.values()
-            if (note := danda_note(test.danda_effect))
-        ],
+        notes=evaluation.notes,
     )
 
 

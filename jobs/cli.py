@@ -124,6 +124,8 @@ def evaluate(
             ]
             print_line(f"version {version.number} of {version.name}")
             _print_table(("test", "metric", "score", "95% interval", "signature"), rows)
+            for note in evaluation.notes:
+                print_line(f"warning: {note}")
 
 
 @app.command()

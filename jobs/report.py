@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobs.page import StageRow, template
-from jobs.scores import METRICS, Score
+from jobs.scores import METRIC_NAMES, METRICS, Score
 
 if TYPE_CHECKING:
     from jobs.data_report import DataReport
@@ -23,13 +23,6 @@ MAX_SAMPLES = 3000
 """Translations that a page shows; many more, and a phone can't open it."""
 
 _TEMPLATE = "report.html"
-_METRIC_NAMES = {
-    "bleu_intl": "BLEU (intl)",
-    "bleu_13a": "BLEU (13a)",
-    "chrf2": "chrF2",
-    "chrf++": "chrF++",
-    "ter": "TER",
-}
 _LESS_IS_BETTER = frozenset({"ter"})
 # Python's \w has no matras, so words are what lies between spaces and marks of punctuation.
 _MARKS = r"।॥.,!?;:…\"'“”‘’()\[\]{}|/–—"
@@ -142,7 +135,7 @@ def _score_rows(data: ReportData) -> list[_ScoreRow]:
     for metric in metrics:
         cells = [_cell(data, test, metric) for test in data.tests]
         signatures = list(dict.fromkeys(c.score.signature for c in cells if c is not None))
-        name = _METRIC_NAMES.get(metric, metric)
+        name = METRIC_NAMES.get(metric, metric)
         rows.append(_ScoreRow(name, metric in _LESS_IS_BETTER, cells, signatures))
     return rows
 
