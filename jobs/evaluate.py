@@ -29,7 +29,7 @@ from jobs.training_words import training_rows, training_words, words_spec
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, code_fingerprint
 from pipeline.corpus import files_of, splits_of
-from pipeline.errors import ConfigError, RegistryError
+from pipeline.errors import ArtifactError, ConfigError, RegistryError
 from pipeline.runner import Task, run_parts
 
 _CODE = (
@@ -72,6 +72,8 @@ class ScoredTest:
         health: signs of a broken model.
         danda: metric → its scores under both conventions of ending a sentence.
         breakdowns: the scores of parts of the test set.
+        guarded: False if the version's training is known not to have known the test set, whose
+            sentences it may have seen.
         skipped: whether it stood already.
         seconds: that it took; 0 if it was skipped.
     """
@@ -84,6 +86,7 @@ class ScoredTest:
     health: Health
     danda: Mapping[str, DandaScore]
     breakdowns: Sequence[Breakdown]
+    guarded: bool
     skipped: bool
     seconds: float
 
@@ -103,8 +106,18 @@ class Evaluation:
     @property
     def notes(self) -> list[str]:
         """Warnings, a sentence each."""
-        notes = ((test.test, danda_note(test.danda)) for test in self.tests.values())
-        return [f"On {test}: {note}" for test, note in notes if note is not None]
+        found = []
+        for name, test in self.tests.items():
+            if not test.guarded:
+                found.append(
+                    f"On {name}: version {self.version.number} was trained on a corpus without this "
+                    f"test set, so nothing kept its sentences out of training; "
+                    f"`anuvad retrain CONFIG` trains one that has seen none of them."
+                )
+            note = danda_note(test.danda)
+            if note is not None:
+                found.append(f"On {name}: {note}")
+        return found
 
     def as_json(self) -> dict[str, Any]:
         """What ``anuvad evaluate --json`` prints."""
@@ -213,9 +226,23 @@ def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: st
         health=Health(**data["health"]),
         danda={name: DandaScore(**s) for name, s in data["danda"].items()},
         breakdowns=[Breakdown.from_json(breakdown) for breakdown in data["breakdowns"]],
+        guarded=_is_guarded(job, version, corpus, files),
         skipped=skipped,
         seconds=0.0 if skipped else time.monotonic() - started,
     )
+
+
+def _is_guarded(job: JobContext, version: Version, corpus: Artifact, files: Sequence[str]) -> bool:
+    """Whether the corpus that the version was trained on had these files; True if nobody knows."""
+    rows = training_rows(job, version)
+    if rows is None or rows.spec.parents["corpus"] == corpus.id:
+        return True
+    try:
+        trained_on = artifacts.load(job.storage, rows.spec.parents["corpus"])
+    except ArtifactError:
+        return True
+    known = {file.sha256 for file in trained_on.files}
+    return {corpus.entry(name).sha256 for name in files} <= known
 
 
 def _run(
