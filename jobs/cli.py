@@ -129,6 +129,38 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    config: ConfigArgument,
+    models: Annotated[
+        tuple[str, str],
+        typer.Option(
+            "--models",
+            metavar="A B",
+            help="Two of models:/NAME@ALIAS, models:/NAME/VERSION, champion, 3.",
+        ),
+    ],
+    overrides: Overrides = None,
+    test: Annotated[
+        list[str] | None, typer.Option("--test", metavar="NAME", help="Only this test set.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold two registered versions against each other, sentence by sentence."""
+    with _job(config, overrides, reads_registry=True) as job:
+        from jobs.compare import compare as run_job
+        from jobs.evaluate import corpus_of
+
+        tests = test or list(job.config.evaluation.tests)
+        compared = run_job(job, models, corpus_of(job), tests)
+        if as_json:
+            _print_json(compared.as_json())
+        else:
+            from jobs.compared_table import print_compared
+
+            print_compared(compared, _print_table, print_line)
+
+
+@app.command()
 def promote(
     config: ConfigArgument,
     overrides: Overrides = None,

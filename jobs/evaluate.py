@@ -110,8 +110,8 @@ class Evaluation:
         for name, test in self.tests.items():
             if not test.guarded:
                 found.append(
-                    f"On {name}: version {self.version.number} was trained on a corpus without this "
-                    f"test set, so nothing kept its sentences out of training; "
+                    f"On {name}: version {self.version.number} was trained on a corpus without "
+                    f"this test set, so nothing kept its sentences out of training; "
                     f"`anuvad retrain CONFIG` trains one that has seen none of them."
                 )
             note = danda_note(test.danda)

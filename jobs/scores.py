@@ -133,8 +133,8 @@ def score_all(
         CorpusError: if there are no sentences, or not one reference for each translation.
         ConfigError: if there are fewer than 2 resamples.
     """
-    _require_pairs(hypotheses, references)
-    _require_samples(bootstrap_samples)
+    require_pairs(hypotheses, references)
+    require_samples(bootstrap_samples)
     return {
         name: _score(name, build_metric(name), hypotheses, references, bootstrap_samples)
         for name in metrics
@@ -147,7 +147,7 @@ def sentence_scores(hypotheses: Sequence[str], references: Sequence[str]) -> lis
     Raises:
         CorpusError: if there are no sentences, or not one reference for each translation.
     """
-    _require_pairs(hypotheses, references)
+    require_pairs(hypotheses, references)
     metric = build_metric("chrf2")
     pairs = zip(hypotheses, references, strict=True)
     return [float(metric.sentence_score(h, [r]).score) for h, r in pairs]
@@ -173,12 +173,12 @@ def paired_bootstrap(
         CorpusError: if there are no sentences, or not one reference for each translation.
         ConfigError: if there are fewer than 2 resamples.
     """
-    _require_pairs(champion, references)
-    _require_pairs(challenger, references)
-    _require_samples(samples)
+    require_pairs(champion, references)
+    require_pairs(challenger, references)
+    require_samples(samples)
     from sacrebleu.significance import PairedTest
 
-    with _warnings_only("sacrebleu"):
+    with warnings_only("sacrebleu"):
         test = PairedTest(
             [("champion", list(champion)), ("challenger", list(challenger))],
             {"BLEU": build_metric("bleu_intl")},
@@ -209,7 +209,7 @@ def output_health(hypotheses: Sequence[str], references: Sequence[str]) -> Healt
         CorpusError: if there are no sentences, not one reference for each translation, or no
             character in any reference.
     """
-    _require_pairs(hypotheses, references)
+    require_pairs(hypotheses, references)
     reference_chars = sum(map(len, references))
     if not reference_chars:
         raise CorpusError(
@@ -234,7 +234,7 @@ def danda_scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[s
     Raises:
         CorpusError: if there are no sentences, or not one reference for each translation.
     """
-    _require_pairs(hypotheses, references)
+    require_pairs(hypotheses, references)
     unified = [_end_like(h, r) for h, r in zip(hypotheses, references, strict=True)]
     found = {}
     for name in DANDA_METRICS:
@@ -344,7 +344,12 @@ def repeats_itself(text: str) -> bool:
     return False
 
 
-def _require_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+def require_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+    """Refuse an empty test set, and one with another number of translations.
+
+    Raises:
+        CorpusError: with both numbers.
+    """
     if len(hypotheses) != len(references):
         raise CorpusError(
             f"each translation must have one reference, but there are {len(hypotheses)} "
@@ -357,7 +362,12 @@ def _require_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None
         )
 
 
-def _require_samples(samples: int) -> None:
+def require_samples(samples: int) -> None:
+    """Refuse a bootstrap of fewer than 2 samples.
+
+    Raises:
+        ConfigError: naming the setting.
+    """
     if samples < 2:
         raise ConfigError(
             f"a bootstrap must have at least 2 samples, not {samples}; "
@@ -366,7 +376,7 @@ def _require_samples(samples: int) -> None:
 
 
 @contextlib.contextmanager
-def _warnings_only(name: str) -> Iterator[None]:
+def warnings_only(name: str) -> Iterator[None]:
     """Keep the logger ``name`` from telling of its progress."""
     logger = logging.getLogger(name)
     level = logger.level
