@@ -345,6 +345,60 @@ def translate(
                 print_line(line)
 
 
+@app.command()
+def explain(
+    sentence: Annotated[str, typer.Argument(metavar="SENTENCE", help="English.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", metavar="URI", help="As for translate [default: models:/en-hi@champion]."
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", metavar="CONFIG", help="Take this configuration's champion."),
+    ] = None,
+    output_file: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Where a PNG of the attention goes."),
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option("--storage", metavar="URI", help="Where the registry is.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Translate a sentence and show what the model looked at for each word."""
+    with _user_errors():
+        from jobs import explain as explaining
+        from jobs import translate as translation
+
+        if output_file is not None:
+            translation.require_writable(output_file)
+            if output_file.suffix.lower() != ".png":
+                raise ConfigError(f"--output must end in .png, but is {output_file}")
+        (text,) = _input_lines([sentence], None)
+        translator = translation.load_translator(*_model_and_registry(model, config, storage))
+        found = explaining.explain(translator, text)
+        if as_json:
+            _print_json(found.as_json())
+        else:
+            print_line(found.translation)
+        if found.words is None:
+            print_line("this model has no attention: nothing says what it looked at", error=True)
+            return
+        if not as_json:
+            assert found.pieces is not None
+            columns = ("translation", "looks most at", "weight", "entropy, bits")
+            _print_table(columns, explaining.aligned_rows(found.words))
+            _print_table(("source", "coverage", ""), explaining.covered_rows(found.words))
+            print_line(f"mean entropy {found.pieces.entropy:.2f} bits a piece")
+        if output_file is not None:
+            from jobs.heatmap import draw_heatmap
+
+            output_file.write_bytes(draw_heatmap(found.words))
+            print_line(f"picture    {output_file}", error=True)
+
+
 def _input_lines(sentences: list[str] | None, input_file: Path | None) -> list[str]:
     from jobs.translate import decode_lines, decode_text, read_lines
 
