@@ -110,12 +110,15 @@ def evaluate(
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.evaluate import corpus_of, pick_version
         from jobs.evaluate import evaluate as run_job
+        from jobs.evaluation_report import write_evaluation_report
 
         version = pick_version(job, model)
         tests = test or list(job.config.evaluation.tests)
-        evaluation = run_job(job, version, corpus_of(job), tests)
+        corpus = corpus_of(job)
+        evaluation = run_job(job, version, corpus, tests)
+        report = write_evaluation_report(job, evaluation, corpus, sys.argv)
         if as_json:
-            _print_json(evaluation.as_json())
+            _print_json(evaluation.as_json() | {"report": str(report)})
         else:
             rows = [
                 (name, key, f"{s.score:.2f}", f"{s.low:.2f} to {s.high:.2f}", s.signature)
@@ -126,6 +129,7 @@ def evaluate(
             _print_table(("test", "metric", "score", "95% interval", "signature"), rows)
             for note in evaluation.notes:
                 print_line(f"warning: {note}")
+            print_line(f"report: {report}")
 
 
 @app.command()

@@ -20,14 +20,14 @@ import pyarrow.parquet as pq
 from jobs.breakdown import Breakdown
 from jobs.config import resolved
 from jobs.context import JobContext
-from jobs.evaluation_tasks import OUTPUTS, SCORES, TRANSLATED, score, translate_rows
+from jobs.evaluation_tasks import ALIGNMENTS, OUTPUTS, SCORES, TRANSLATED, score, translate_rows
 from jobs.prepare import run_stages
 from jobs.record import record
 from jobs.registry import CHALLENGER, CHAMPION, Version
 from jobs.scores import DandaScore, Health, Score, danda_note
 from jobs.training_words import training_rows, training_words, words_spec
 from pipeline import artifacts
-from pipeline.artifacts import Artifact, ArtifactSpec, code_fingerprint
+from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
 from pipeline.corpus import files_of, splits_of
 from pipeline.errors import ArtifactError, ConfigError, RegistryError
 from pipeline.runner import Task, run_parts
@@ -94,6 +94,16 @@ class ScoredTest:
         """The columns of :data:`jobs.evaluation_tasks.OUTPUTS_SCHEMA`."""
         table = pq.read_table(self.artifact.local(OUTPUTS))
         return {name: table.column(name).to_pylist() for name in table.column_names}
+
+    def alignments(self) -> list[dict[str, Any]]:
+        """Of a few sentences: ``source`` and ``target`` words and ``weights``, a row a target word.
+
+        None of a model without attention.
+        """
+        if not self.artifact.names(ALIGNMENTS):
+            return []
+        found: list[dict[str, Any]] = json.loads(self.artifact.local(ALIGNMENTS).read_bytes())
+        return found
 
 
 @dataclass(frozen=True)
@@ -207,15 +217,33 @@ def evaluation_spec(job: JobContext, version: Version, corpus: str, test: str) -
     )
 
 
+def standing_test(
+    job: JobContext, version: Version, corpus: Artifact, test: str
+) -> ScoredTest | None:
+    """The version on the test set, if it was scored before."""
+    artifact = artifacts.find(job.storage, evaluation_spec(job, version, corpus.id, test))
+    return None if artifact is None else _scored_test(job, version, corpus, test, artifact, None)
+
+
 def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: str) -> ScoredTest:
-    storage = job.storage
-    files = files_of(corpus, test)
-    spec = evaluation_spec(job, version, corpus.id, test)
-    artifact = artifacts.find(storage, spec)
-    skipped = artifact is not None
+    standing = standing_test(job, version, corpus, test)
+    if standing is not None:
+        return standing
     started = time.monotonic()
-    if artifact is None:
-        artifact = _run(job, spec, version, corpus, files)
+    spec = evaluation_spec(job, version, corpus.id, test)
+    artifact = _run(job, spec, version, corpus, files_of(corpus, test))
+    return _scored_test(job, version, corpus, test, artifact, time.monotonic() - started)
+
+
+def _scored_test(
+    job: JobContext,
+    version: Version,
+    corpus: Artifact,
+    test: str,
+    artifact: Artifact,
+    seconds: float | None,
+) -> ScoredTest:
+    """What an evaluation artifact says; ``seconds`` is None where it stood already."""
     data = json.loads(artifact.local(SCORES).read_bytes())
     return ScoredTest(
         test=test,
@@ -226,9 +254,9 @@ def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: st
         health=Health(**data["health"]),
         danda={name: DandaScore(**s) for name, s in data["danda"].items()},
         breakdowns=[Breakdown.from_json(breakdown) for breakdown in data["breakdowns"]],
-        guarded=_is_guarded(job, version, corpus, files),
-        skipped=skipped,
-        seconds=0.0 if skipped else time.monotonic() - started,
+        guarded=_is_guarded(job, version, corpus, files_of(corpus, test)),
+        skipped=seconds is None,
+        seconds=seconds or 0.0,
     )
 
 
@@ -274,7 +302,7 @@ def _run(
     parts = run_parts(
         runner, storage, spec, tasks, lambda n: job.console.stage_advanced(name, n, total)
     )
-    names = [file.name for part in parts for file in part.files]
+    names = [f.name for part in parts for f in part.files if f.name.startswith(f"{TRANSLATED}/")]
     arguments = (corpus.only(), spec, names, config.evaluation.bootstrap_samples, words)
     scored = run_parts(
         runner,
@@ -284,7 +312,8 @@ def _run(
         lambda n: job.console.stage_advanced(name, len(tasks) + n, total),
     )
     job.console.bar_ended(name)
-    artifact = artifacts.commit(storage, spec, scored)
+    kept = tuple(file for part in parts for file in part.files if file.name == ALIGNMENTS)
+    artifact = artifacts.commit(storage, spec, [*scored, Part(kept, {})])
     storage.delete(f"{spec.path}/{TRANSLATED}")
     return artifact
 

@@ -16,6 +16,7 @@ import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,9 @@ OUTPUTS = "outputs.parquet"
 REFERENCES = "references.txt"
 HYPOTHESES = "hypotheses.txt"
 SCORES = "scores.json"
+ALIGNMENTS = "alignments.json"
+"""Of :func:`sample_of`, between words; a model without attention has none."""
+
 TRANSLATED = "translated"
 """Folder of the pieces of ``outputs.parquet`` until all are there."""
 
@@ -70,6 +74,9 @@ OUTPUTS_SCHEMA = pa.schema(
     ]
 )
 
+_DRAWN = 6
+_DRAWN_WORDS = range(4, 15)
+
 # What text files are read by line at: Python's universal newlines.
 _LINE_BREAKS = re.compile(r"[\r\n]+")
 
@@ -84,7 +91,7 @@ def translate_rows(
     decode: DecodeConfig,
 ) -> Part:
     """Translate rows ``start`` to ``stop`` of a file: ``piece`` is (file, start, stop)."""
-    from model.alignment import align
+    from model.alignment import align, by_words
 
     file, start, stop = piece
     pairs = read_rows(corpus.local(file), start, stop)
@@ -109,7 +116,23 @@ def translate_rows(
     name = f"{TRANSLATED}/{index:05}.parquet"
     with corpus.storage.writing(f"{spec.path}/{name}") as out:
         pq.write_table(table, out)
-    return Part((artifacts.entry_of(corpus.storage, spec, name),), {"sentences": len(table)})
+    names = [name]
+    if index == 0 and alignments is not None:
+        shown = [by_words(alignments[i]).as_json() for i in sample_of(sources, hypotheses)]
+        corpus.storage.write_bytes(f"{spec.path}/{ALIGNMENTS}", json.dumps(shown).encode())
+        names.append(ALIGNMENTS)
+    entries = tuple(artifacts.entry_of(corpus.storage, spec, name) for name in names)
+    return Part(entries, {"sentences": len(table)})
+
+
+def sample_of(sources: Sequence[str], hypotheses: Sequence[str]) -> list[int]:
+    """The first few sentences whose alignment says something and can be drawn on a page."""
+    fitting = (
+        i
+        for i, (source, hypothesis) in enumerate(zip(sources, hypotheses, strict=True))
+        if all(len(text.split()) in _DRAWN_WORDS for text in (source, hypothesis))
+    )
+    return list(islice(fitting, _DRAWN))
 
 
 def score(

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from jobs.breakdown import Breakdown
+from jobs.breakdown_view import breakdown_views
 from jobs.page import StageRow, template
 from jobs.scores import METRIC_NAMES, METRICS, Score
 
@@ -50,6 +52,16 @@ class GateRow:
 
 
 @dataclass(frozen=True)
+class Heatmap:
+    """One sentence's alignment: words, and a row of weights for each word of the translation."""
+
+    test: str
+    source: Sequence[str]
+    target: Sequence[str]
+    weights: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
 class ReportData:
     """All that a report shows.
 
@@ -68,7 +80,11 @@ class ReportData:
         history: the training's events, as :func:`model.training.train` reports them.
         tests: the scores by test set and metric.
         champion_tests: those of the champion before, if any.
+        decided: whether a gate decided; an evaluation by itself has none.
         gate: its rules.
+        breakdowns: by test set, the scores of its parts.
+        champion_breakdowns: those of the champion before.
+        heatmaps: what was looked at in a few sentences; none of a model without attention.
         samples: the translations, in the order of the test sets; see :data:`MAX_SAMPLES`.
         config_yaml: the resolved configuration.
         lineage: where it all comes from: names and values, e.g. the corpus's revision.
@@ -89,7 +105,11 @@ class ReportData:
     history: list[dict[str, Any]] = field(default_factory=list)
     tests: dict[str, dict[str, Score]] = field(default_factory=dict)
     champion_tests: dict[str, dict[str, Score]] | None = None
+    decided: bool = True
     gate: list[GateRow] = field(default_factory=list)
+    breakdowns: Mapping[str, Sequence[Breakdown]] = field(default_factory=dict)
+    champion_breakdowns: Mapping[str, Sequence[Breakdown]] = field(default_factory=dict)
+    heatmaps: Sequence[Heatmap] = ()
     samples: list[Sample] = field(default_factory=list)
     config_yaml: str = ""
     lineage: dict[str, str] = field(default_factory=dict)
@@ -105,6 +125,7 @@ def render(data: ReportData) -> str:
         data=data,
         test_names=list(data.tests),
         score_rows=_score_rows(data),
+        breakdowns=breakdown_views(data.breakdowns, data.champion_breakdowns),
         charts=draw_curves(data.history),
         section=section_of(data.data, data.stages),
         samples=[_sample_view(i, s) for i, s in enumerate(data.samples[:MAX_SAMPLES], start=1)],

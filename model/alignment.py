@@ -71,6 +71,11 @@ class Alignment:
         top = self.weights_TS.max(dim=1)
         return list(zip(top.indices.tolist(), top.values.tolist(), strict=True))
 
+    def as_json(self) -> dict[str, Any]:
+        """Words or pieces and weights, the latter to three digits."""
+        weights = [[round(w, 3) for w in row] for row in self.weights_TS.tolist()]
+        return {"source": list(self.source), "target": list(self.target), "weights": weights}
+
 
 def has_attention(model: TranslationModel) -> bool:
     """Whether a model looks at the source while it speaks."""
