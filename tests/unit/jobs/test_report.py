@@ -135,7 +135,7 @@ def test_breakdowns_show_scores_the_champion_and_what_was_too_few() -> None:
     shown = page(breakdowns={"test": [cut, one]}, champion_breakdowns={"test": [before]})
     assert "1 to 5 12 too few to score 6 to 10 88 18.5 42.0" in shown.words
     assert "The same for all sentences: Latin words: none." in shown.words
-    titles = [attributes["title"] for _, attributes in shown.tags if "style" in attributes]
+    titles = [attributes.get("title") for _, attributes in shown.tags if "style" in attributes]
     assert titles[0] == "17.50 – 19.50, champion before 37.00"
     styles = [attributes["style"] for _, attributes in shown.tags if "style" in attributes]
     # The scale ends at 40 and at 50 points: the next ten above all that is on it.
