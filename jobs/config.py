@@ -93,6 +93,9 @@ class EvaluationConfig(Settings):
         description="splits of the corpus, also of corpus.tests",
     )
     bootstrap_samples: int = Field(1000, ge=100, description="for the 95% intervals")
+    spbleu: bool = Field(
+        False, description="score spBLEU too, where the model of its tokenizer can be had"
+    )
     shard_sentences: int = Field(512, ge=1, description="sentences that one task translates")
 
 

@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -24,7 +25,7 @@ from jobs.evaluation_tasks import ALIGNMENTS, OUTPUTS, SCORES, TRANSLATED, score
 from jobs.prepare import run_stages
 from jobs.record import record
 from jobs.registry import CHALLENGER, CHAMPION, Version
-from jobs.scores import DandaScore, Health, Score, danda_note
+from jobs.scores import DandaScore, Health, Score, danda_note, spbleu_problem
 from jobs.training_words import training_rows, training_words, words_spec
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
@@ -108,15 +109,16 @@ class ScoredTest:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One version on all test sets."""
+    """One version on all test sets; ``problems`` say what could not be scored."""
 
     version: Version
     tests: Mapping[str, ScoredTest]
+    problems: Sequence[str] = ()
 
     @property
     def notes(self) -> list[str]:
         """Warnings, a sentence each."""
-        found = []
+        found = list(self.problems)
         for name, test in self.tests.items():
             if not test.guarded:
                 found.append(
@@ -182,7 +184,8 @@ def evaluate(
     require_tests(corpus, tests)
     found = {test: _evaluate_test(job, version, corpus, test) for test in tests}
     record(job.registry, version, found, job.config.decode)
-    return Evaluation(version, found)
+    problem = _spbleu_problem() if job.config.evaluation.spbleu else None
+    return Evaluation(version, found, () if problem is None else (problem,))
 
 
 def require_tests(corpus: Artifact, tests: Sequence[str]) -> None:
@@ -205,16 +208,25 @@ def evaluation_spec(job: JobContext, version: Version, corpus: str, test: str) -
     config = job.config
     rows = training_rows(job, version)
     words = {} if rows is None else {"words": words_spec(rows).id}
+    settings = {
+        "test": test,
+        "decode": resolved(config, "decode"),
+        "bootstrap_samples": config.evaluation.bootstrap_samples,
+    }
+    if config.evaluation.spbleu and _spbleu_problem() is None:
+        settings["spbleu"] = True
     return ArtifactSpec(
         "evaluate",
-        {
-            "test": test,
-            "decode": resolved(config, "decode"),
-            "bootstrap_samples": config.evaluation.bootstrap_samples,
-        },
+        settings,
         code_fingerprint(*_CODE),
         {"corpus": corpus, "model": version.content, **words},
     )
+
+
+@cache
+def _spbleu_problem() -> str | None:
+    """The network is asked once a command."""
+    return spbleu_problem()
 
 
 def standing_test(

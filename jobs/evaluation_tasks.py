@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from jobs.breakdown import Sentences, break_down
 from jobs.registry import Registry, Version
-from jobs.scores import danda_scores, output_health, score_all, sentence_scores
+from jobs.scores import METRICS, SPBLEU, danda_scores, output_health, score_all, sentence_scores
 from jobs.training_words import read_words
 from model.config import DecodeConfig
 from pipeline import artifacts
@@ -153,10 +153,12 @@ def score(
     sentences = Sentences(
         sources, references, hypotheses, columns["source_cut"], columns["origin"], unseen
     )
+    metrics = (*METRICS, SPBLEU) if spec.settings.get("spbleu") else METRICS
+    scores = score_all(hypotheses, references, samples, metrics)
     result = {
         "sentences": len(table),
         "test_hash": hash_of_test(sources, references),
-        "scores": {k: asdict(s) for k, s in score_all(hypotheses, references, samples).items()},
+        "scores": {k: asdict(s) for k, s in scores.items()},
         "health": asdict(output_health(hypotheses, references)),
         "danda": {k: asdict(s) for k, s in danda_scores(hypotheses, references).items()},
         "breakdowns": [b.to_json() for b in break_down(sentences, samples)],

@@ -20,12 +20,16 @@ from pipeline.errors import ConfigError, CorpusError
 METRICS = ("bleu_intl", "bleu_13a", "chrf2", "chrf++", "ter")
 """What :func:`score_all` computes; of ``ter``, a rate of errors, less is better."""
 
+SPBLEU = "spbleu"
+"""BLEU on the pieces of FLORES-200's SentencePiece model, which sacreBLEU fetches (NLLB 2022)."""
+
 METRIC_NAMES = {
     "bleu_intl": "BLEU (intl)",
     "bleu_13a": "BLEU (13a)",
     "chrf2": "chrF2",
     "chrf++": "chrF++",
     "ter": "TER",
+    SPBLEU: "spBLEU",
 }
 """How people read them."""
 
@@ -139,6 +143,23 @@ def score_all(
         name: _score(name, build_metric(name), hypotheses, references, bootstrap_samples)
         for name in metrics
     }
+
+
+def spbleu_problem() -> str | None:
+    """Why spBLEU can't be computed here, in a sentence; None if it can.
+
+    Asks the network for its model, unless that was fetched before.
+    """
+    try:
+        with warnings_only("sacrebleu"):
+            build_metric(SPBLEU)
+    except Exception as error:  # sacreBLEU, urllib and SentencePiece each have their own
+        reason = " ".join(str(error).split())
+        return (
+            f"spBLEU needs FLORES-200's SentencePiece model, but it can't be had here ({reason}): "
+            f"lay it at ~/.sacrebleu/models/flores200sacrebleuspm, or set evaluation.spbleu=false"
+        )
+    return None
 
 
 def sentence_scores(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
@@ -274,6 +295,8 @@ def build_metric(name: str) -> Any:
             return BLEU(tokenize="intl")
         case "bleu_13a":
             return BLEU(tokenize="13a")
+        case "spbleu":
+            return BLEU(tokenize="flores200")
         case "chrf2":
             return CHRF()
         case "chrf++":

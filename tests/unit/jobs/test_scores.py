@@ -23,8 +23,10 @@ from jobs.scores import (
     paired_bootstrap,
     score_all,
     sentence_scores,
+    spbleu_problem,
 )
 from pipeline.errors import ConfigError, CorpusError
+from pipeline.tokenizer import TokenizerConfig, train_tokenizer
 
 REFERENCES = [
     "किसान ने सुबह खेत में पानी दिया।",
@@ -283,3 +285,31 @@ def test_a_test_set_without_sentences_is_refused() -> None:
 def test_a_bootstrap_of_one_sample_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least 2 samples, not 1"):
         score_all(["कल"], ["कल"], 1)
+
+
+@pytest.fixture
+def spm_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where sacreBLEU looks for its model, which the network, a closed port, does not give."""
+    from sacrebleu.tokenizers import tokenizer_spm
+
+    monkeypatch.setattr(tokenizer_spm, "SACREBLEU_DIR", str(tmp_path))
+    url = "http://127.0.0.1:9/flores200sacrebleuspm"
+    monkeypatch.setitem(tokenizer_spm.SPM_MODELS["flores200"], "url", url)
+    return tmp_path / "models"
+
+
+def test_without_its_model_spbleu_says_in_a_sentence_how_to_get_it(spm_folder: Path) -> None:
+    problem = spbleu_problem()
+    assert problem is not None
+    assert problem.startswith("spBLEU needs FLORES-200's SentencePiece model, but it can't be had")
+    assert "\n" not in problem
+
+
+def test_with_a_model_spbleu_is_a_score_like_any_other(spm_folder: Path) -> None:
+    spm_folder.mkdir()
+    config = TokenizerConfig(vocab_size=60, byte_fallback=False)
+    train_tokenizer(REFERENCES, config, spm_folder / "flores200sacrebleuspm", "hi")
+    assert spbleu_problem() is None
+    (score,) = score_all(HYPOTHESES, REFERENCES, 50, ["spbleu"]).values()
+    assert 0 < score.low < score.score < score.high < 100
+    assert "tok:flores200" in score.signature
