@@ -110,12 +110,15 @@ def evaluate(
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.evaluate import corpus_of, pick_version
         from jobs.evaluate import evaluate as run_job
+        from jobs.evaluation_report import write_evaluation_report
 
         version = pick_version(job, model)
         tests = test or list(job.config.evaluation.tests)
-        evaluation = run_job(job, version, corpus_of(job), tests)
+        corpus = corpus_of(job)
+        evaluation = run_job(job, version, corpus, tests)
+        report = write_evaluation_report(job, evaluation, corpus, sys.argv)
         if as_json:
-            _print_json(evaluation.as_json())
+            _print_json(evaluation.as_json() | {"report": str(report)})
         else:
             rows = [
                 (name, key, f"{s.score:.2f}", f"{s.low:.2f} to {s.high:.2f}", s.signature)
@@ -124,6 +127,41 @@ def evaluate(
             ]
             print_line(f"version {version.number} of {version.name}")
             _print_table(("test", "metric", "score", "95% interval", "signature"), rows)
+            for note in evaluation.notes:
+                print_line(f"warning: {note}")
+            print_line(f"report: {report}")
+
+
+@app.command()
+def compare(
+    config: ConfigArgument,
+    models: Annotated[
+        tuple[str, str],
+        typer.Option(
+            "--models",
+            metavar="A B",
+            help="Two of models:/NAME@ALIAS, models:/NAME/VERSION, champion, 3.",
+        ),
+    ],
+    overrides: Overrides = None,
+    test: Annotated[
+        list[str] | None, typer.Option("--test", metavar="NAME", help="Only this test set.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold two registered versions against each other, sentence by sentence."""
+    with _job(config, overrides, reads_registry=True) as job:
+        from jobs.compare import compare as run_job
+        from jobs.evaluate import corpus_of
+
+        tests = test or list(job.config.evaluation.tests)
+        compared = run_job(job, models, corpus_of(job), tests)
+        if as_json:
+            _print_json(compared.as_json())
+        else:
+            from jobs.compared_table import print_compared
+
+            print_compared(compared, _print_table, print_line)
 
 
 @app.command()
@@ -337,6 +375,60 @@ def translate(
         else:
             for line in outputs:
                 print_line(line)
+
+
+@app.command()
+def explain(
+    sentence: Annotated[str, typer.Argument(metavar="SENTENCE", help="English.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", metavar="URI", help="As for translate [default: models:/en-hi@champion]."
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", metavar="CONFIG", help="Take this configuration's champion."),
+    ] = None,
+    output_file: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Where a PNG of the attention goes."),
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option("--storage", metavar="URI", help="Where the registry is.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Translate a sentence and show what the model looked at for each word."""
+    with _user_errors():
+        from jobs import explain as explaining
+        from jobs import translate as translation
+
+        if output_file is not None:
+            translation.require_writable(output_file)
+            if output_file.suffix.lower() != ".png":
+                raise ConfigError(f"--output must end in .png, but is {output_file}")
+        (text,) = _input_lines([sentence], None)
+        translator = translation.load_translator(*_model_and_registry(model, config, storage))
+        found = explaining.explain(translator, text)
+        if as_json:
+            _print_json(found.as_json())
+        else:
+            print_line(found.translation)
+        if found.words is None:
+            print_line("this model has no attention: nothing says what it looked at", error=True)
+            return
+        if not as_json:
+            assert found.pieces is not None
+            columns = ("translation", "looks most at", "weight", "entropy, bits")
+            _print_table(columns, explaining.aligned_rows(found.words))
+            _print_table(("source", "coverage", ""), explaining.covered_rows(found.words))
+            print_line(f"mean entropy {found.pieces.entropy:.2f} bits a piece")
+        if output_file is not None:
+            from jobs.heatmap import draw_heatmap
+
+            output_file.write_bytes(draw_heatmap(found.words))
+            print_line(f"picture    {output_file}", error=True)
 
 
 def _input_lines(sentences: list[str] | None, input_file: Path | None) -> list[str]:

@@ -72,6 +72,17 @@ def test_dotted_overrides_win_over_the_file_and_over_each_other_in_order(small: 
     assert config.evaluation.tests == ("test", "hard")
 
 
+def test_a_test_set_can_be_added_by_overrides_and_its_keys_are_known(small: Path) -> None:
+    config = load_config(str(small), ["corpus.tests.flores.source=flores/*.tsv # 1"])
+    assert config.corpus.tests["flores"].source == "flores/*.tsv # 1"
+    sentence = refusal(
+        small, "corpus.tests.flores.source=flores.tsv", "corpus.tests.flores.tke=test"
+    )
+    assert "there is no key corpus.tests.flores.tke; did you mean corpus.tests.flores.take?" in (
+        sentence
+    )
+
+
 def test_an_override_may_hold_an_equals_sign(small: Path) -> None:
     assert load_config(str(small), ["storage=s3://b?region=x"]).storage == "s3://b?region=x"
 
