@@ -409,7 +409,9 @@ def explain(
             if output_file.suffix.lower() != ".png":
                 raise ConfigError(f"--output must end in .png, but is {output_file}")
         (text,) = _input_lines([sentence], None)
-        translator = translation.load_translator(*_model_and_registry(model, config, storage))
+        translator = translation.load_translator(
+            *_models_and_registry([model] if model else [], config, storage)
+        )
         found = explaining.explain(translator, text)
         if as_json:
             _print_json(found.as_json())

@@ -107,7 +107,7 @@ def translate_rows(
             references,
             hypotheses,
             [t.score for t in translations],
-            [t.truncated for t in translations],
+            [t.pieces > 1 for t in translations],
             [source_of(file)] * len(sources),
             [None] * len(sources) if alignments is None else [a.entropy for a in alignments],
         ],

@@ -66,7 +66,7 @@ def explain(translator: Translator, sentence: str) -> Explanation:
         sentence,
         translation.text,
         translation.score,
-        translation.truncated,
+        translation.pieces > 1,
         pieces,
         None if pieces is None else by_words(pieces),
     )
