@@ -25,7 +25,6 @@ from model.precision import autocast, resolve_precision
 from model.seq2seq import Seq2Seq
 from model.transformer import Transformer
 from model.transformer_attention import MultiHeadAttention
-from model.translation_model import TranslationModel
 from pipeline.normalize import normalize
 from pipeline.tokenizer import Tokenizer
 
@@ -77,7 +76,7 @@ class Alignment:
         return {"source": list(self.source), "target": list(self.target), "weights": weights}
 
 
-def has_attention(model: TranslationModel) -> bool:
+def has_attention(model: nn.Module) -> bool:
     """Whether a model looks at the source while it speaks."""
     return _watched(model) is not None
 
@@ -179,7 +178,7 @@ def _weights(
     ]
 
 
-def _watched(model: TranslationModel) -> nn.Module | None:
+def _watched(model: nn.Module) -> nn.Module | None:
     """The part of a model whose weights say what it looks at.
 
     Of a Transformer's layers that before the last: its heads, averaged, come nearest to what people
@@ -195,7 +194,7 @@ def _watched(model: TranslationModel) -> nn.Module | None:
 
 
 @contextmanager
-def _watch(model: TranslationModel) -> Iterator[list[Tensor]]:
+def _watch(model: nn.Module) -> Iterator[list[Tensor]]:
     """The list that weights_BTS are appended to, call by call, within the block."""
     seen: list[Tensor] = []
     watched = _watched(model)

@@ -34,7 +34,12 @@ def resolve_inference(
         raise ConfigError(
             f"decode.precision: int8 is for CPUs, but the model is on {device.type}: take bf16"
         )
-    return resolve_precision(trained, device) if choice == "auto" else choice
+    if choice != "auto":
+        return choice
+    # What was trained in fp16 has its weights in fp32, as all have: bf16 needs no care with range.
+    found = resolve_precision("auto" if trained == "fp16" else trained, device)
+    assert found != "fp16", "auto is bf16 or fp32"
+    return found
 
 
 def prepared(model: ModelT, precision: InferencePrecision) -> ModelT:
