@@ -24,6 +24,7 @@ from model.config import TrainConfig
 from model.dataset import TokenDataset
 from model.job import TrainingJob
 from model.training import train
+from model.transformer import Transformer
 from model.translation_model import TranslationModel
 from model.validation import DevSet
 from model.workers import Workers
@@ -154,7 +155,8 @@ def small_memory(
             output.register_hook(lambda gradient: refuse())
 
     model.register_forward_pre_hook(enter)
-    model.dropout.register_forward_hook(leave)  # type: ignore[union-attr]
+    last = model.decoder.norm if isinstance(model, Transformer) else model.dropout
+    last.register_forward_hook(leave)  # type: ignore[union-attr]
     return tried
 
 

@@ -10,6 +10,7 @@ from peer_environments import PEERS, PeerError, measure_peer, python_of
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.slow
 def test_without_its_packages_a_peer_is_refused_in_one_sentence_and_tried_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -29,6 +30,7 @@ def test_without_its_packages_a_peer_is_refused_in_one_sentence_and_tried_again_
     assert python.stat().st_ctime_ns == made
 
 
+@pytest.mark.slow
 def test_a_part_that_its_environment_can_not_run_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "eole.txt").write_text("")
     python = python_of("eole", folder=tmp_path, pins=tmp_path)
