@@ -31,7 +31,6 @@ from model.config import DecodeConfig
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part
 from pipeline.corpus import read_rows, source_of
-from pipeline.errors import RegistryError
 from pipeline.words import unseen_shares
 
 if TYPE_CHECKING:
@@ -202,7 +201,7 @@ _LOADED: dict[str, Translator] = {}
 def _translator(registry_uri: str, version: Version) -> Translator:
     import torch
 
-    from model.translator import Translator, content_hash
+    from model.translator import Translator
 
     key = f"{registry_uri} {version.uri}"
     if key not in _LOADED:
@@ -211,12 +210,6 @@ def _translator(registry_uri: str, version: Version) -> Translator:
         _LOADED.clear()
         # Ray ends its workers with a kill, so nothing may be left to be cleaned up at exit.
         with tempfile.TemporaryDirectory(prefix="anuvad-model-") as scratch:
-            folder = Registry(registry_uri).download(version, Path(scratch))
-            seen = content_hash(folder)
-            if seen != version.content:
-                raise RegistryError(
-                    f"the files of {version.uri} must be those that were registered, with the "
-                    f"hash {version.content}, but have {seen}"
-                )
-            _LOADED[key] = Translator.load(folder)
+            registry = Registry(registry_uri)
+            _LOADED[key] = Translator.load(registry.download_verified(version, Path(scratch)))
     return _LOADED[key]

@@ -213,6 +213,23 @@ class Registry:
             )
         return Path(path) / "artifacts" / "translator"
 
+    def download_verified(self, version: Version, scratch: Path) -> Path:
+        """:meth:`download`, with the files compared with what was registered.
+
+        Raises:
+            RegistryError: if they are others; naming both hashes.
+        """
+        from model.translator import content_hash
+
+        folder = self.download(version, scratch)
+        seen = content_hash(folder)
+        if seen != version.content:
+            raise RegistryError(
+                f"the files of {version.uri} must be those that were registered, with the hash "
+                f"{version.content}, but have {seen}"
+            )
+        return folder
+
 
 def _version(found: Any) -> Version:
     return Version(

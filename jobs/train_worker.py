@@ -218,11 +218,11 @@ def references(kept: Artifact, split: str, dataset: Any) -> list[str]:
     """The text of each target sentence that became token arrays, in their order."""
     import pyarrow.parquet as pq
 
-    references: list[str] = []
+    found: list[str] = []
     for shard, arrays in zip(clean_shards(kept, split), dataset.shards, strict=True):
         table = pq.read_table(kept.local(f"{shard}.parquet"), columns=["row", "hi"])
         by_row = dict(
             zip(table.column("row").to_pylist(), table.column("hi").to_pylist(), strict=True)
         )
-        references += [by_row[row] for row in arrays.rows.tolist()]
-    return references
+        found += [by_row[row] for row in arrays.rows.tolist()]
+    return found

@@ -75,16 +75,10 @@ def fetch_start(job: JobContext, version: Version) -> Artifact:
 
 
 def _bring(job: JobContext, version: Version, spec: ArtifactSpec) -> Artifact:
-    from model.translator import SETTINGS, TranslatorConfig, content_hash
+    from model.translator import SETTINGS, TranslatorConfig
 
     with tempfile.TemporaryDirectory(prefix="anuvad-model-") as scratch:
-        folder = job.registry.download(version, Path(scratch))
-        seen = content_hash(folder)
-        if seen != version.content:
-            raise RegistryError(
-                f"the files of {version.uri} must be those that were registered, with the hash "
-                f"{version.content}, but have {seen}"
-            )
+        folder = job.registry.download_verified(version, Path(scratch))
         settings = TranslatorConfig.model_validate_json((folder / SETTINGS).read_bytes())
         model = settings.model.model_dump(mode="json")
         facts = {name: sha256_of(folder / f"{name}.model") for name in LANGUAGES}
@@ -144,6 +138,6 @@ def start_weights(storage: Storage, artifact_id: str) -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
-    return (
-        "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    )
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -61,6 +61,17 @@ class MicroBatch:
     padded_tokens: int
     real_tokens: int
 
+    @classmethod
+    def of(cls, shard: PairIds, row: PairIds, source: PairIds, target: PairIds) -> MicroBatch:
+        """The micro-batch of some pairs, whose tokens a side come with each sentence's end."""
+        return cls(
+            shard=shard,
+            row=row,
+            target_tokens=int(target.sum()),
+            padded_tokens=len(row) * int(source.max() + target.max()),
+            real_tokens=int(source.sum() + target.sum()),
+        )
+
 
 @dataclass(frozen=True)
 class Update:
@@ -169,14 +180,6 @@ def micro_batches(
             fits -= fits % _SENTENCE_STEP
         stop = start + max(1, fits)
         s, t = source[start:stop], target[start:stop]
-        cut.append(
-            MicroBatch(
-                shard=shard[start:stop],
-                row=row[start:stop],
-                target_tokens=int(t.sum()),
-                padded_tokens=(stop - start) * int(s.max() + t.max()),
-                real_tokens=int(s.sum() + t.sum()),
-            )
-        )
+        cut.append(MicroBatch.of(shard[start:stop], row[start:stop], s, t))
         start = stop
     return cut

@@ -69,13 +69,9 @@ def halves(part: Part, data: TokenDataset) -> tuple[Part, Part]:
     )
 
     def cut(start: int, stop: int) -> Part:
-        s, t = source[start:stop], target[start:stop]
-        pairs = MicroBatch(
-            shard=part.pairs.shard[start:stop],
-            row=part.pairs.row[start:stop],
-            target_tokens=int(t.sum()),
-            padded_tokens=(stop - start) * int(s.max() + t.max()),
-            real_tokens=int(s.sum() + t.sum()),
+        rows = slice(start, stop)
+        pairs = MicroBatch.of(
+            part.pairs.shard[rows], part.pairs.row[rows], source[rows], target[rows]
         )
         return Part(pairs, part.index, part.start + start, part.weight)
 

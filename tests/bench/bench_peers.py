@@ -32,6 +32,7 @@ from pathlib import Path
 from bench_training import Bench
 from corpora import PHRASEBOOK_PIECES, PIECES, default_data, generate
 from goals import Figure, print_figures
+from measure import say
 from peer_environments import BENCH, PeerError, measure_peer, python_of
 from peer_pieces import write_pieces
 from rounds import Goal, ratio_figure, take_rounds
@@ -206,11 +207,6 @@ def _equal_sizes(ours: Bench, peers: Peers, rounds: int) -> list[Figure]:
 def _train(ours: Bench, precision: str, batch_tokens: int, threads: int, *overrides: str) -> float:
     settings = (f"train.precision={precision}", f"train.batch_tokens={batch_tokens}", *overrides)
     return ours.loop(*settings, threads=threads)["tokens_per_second"]
-
-
-def say(text: str) -> None:
-    """One line on how far it is."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from corpora import default_data, four_times, generate
 from goals import Figure, print_figures
-from measure import Run, in_fresh_process, watch
+from measure import ANUVAD, Run, in_fresh_process, say, watch
 
 PARTS = Path(__file__).resolve().with_name("pipeline_parts.py")
 REPOSITORY = PARTS.parent.parent.parent
@@ -50,7 +50,7 @@ def measure(data: Path | None, scratch: Path, only: list[str]) -> list[Figure]:
     """All figures that are asked for."""
     data = data or generate(scratch / "generated")
     storage = scratch / "storage"
-    _say("preparing the corpus")
+    say("preparing the corpus")
     first = _prepare(data, storage)
     found: list[Figure] = []
     if "prepare" in only:
@@ -64,7 +64,7 @@ def measure(data: Path | None, scratch: Path, only: list[str]) -> list[Figure]:
     if "scaling" in only:
         found.append(_scaling(data, storage))
     if "four-times" in only:
-        _say("preparing four times the data")
+        say("preparing four times the data")
         larger = _prepare(four_times(data, scratch / "four-times"), scratch / "storage-of-four")
         growth = larger.peak[1] / first.peak[1]
         found.append(_memory("largest process, 4 × data", larger, 700))
@@ -73,10 +73,9 @@ def measure(data: Path | None, scratch: Path, only: list[str]) -> list[Figure]:
 
 
 def _command(data: Path, storage: Path) -> list[str]:
-    anuvad = Path(sys.executable).with_name("anuvad")
     config = REPOSITORY / "configs" / "iitb.yaml"
     return [
-        str(anuvad),
+        ANUVAD,
         "prepare",
         str(config),
         f"corpus.source={data}",
@@ -112,7 +111,7 @@ def _overhead(data: Path, storage: Path) -> Figure:
         )
         assert ours["pairs"] == bare["pairs"], f"not the same work: {ours} and {bare}"
         ratios.append(ours["cpu_s"] / bare["cpu_s"])
-        _say(f"round {number + 1}: {ours['cpu_s']:.1f} s, bare {bare['cpu_s']:.1f} s of CPU time")
+        say(f"round {number + 1}: {ours['cpu_s']:.1f} s, bare {bare['cpu_s']:.1f} s of CPU time")
     ratio = statistics.median(ratios)
     return Figure(
         "clean + tensorize, CPU against a bare loop", f"{ratio:.2f} ×", "≤ 1.5 ×", ratio <= 1.5
@@ -127,15 +126,11 @@ def _scaling(data: Path, storage: Path) -> Figure:
             for cpus in ("1", "2")
         )
         ratios.append(one["wall_s"] / two["wall_s"])
-        _say(f"round {number + 1}: one CPU {one['wall_s']:.1f} s, two {two['wall_s']:.1f} s")
+        say(f"round {number + 1}: one CPU {one['wall_s']:.1f} s, two {two['wall_s']:.1f} s")
     ratio = statistics.median(ratios)
     return Figure(
         "clean + tensorize, 2 workers against 1", f"{ratio:.2f} ×", "≥ 1.7 ×", ratio >= 1.7
     )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 if __name__ == "__main__":

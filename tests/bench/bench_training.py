@@ -31,7 +31,7 @@ from typing import Any
 
 from corpora import PHRASEBOOK_PIECES, PIECES, default_data, four_times, generate
 from goals import Figure, print_figures
-from measure import Run, in_fresh_process, watch
+from measure import ANUVAD, Run, in_fresh_process, say, watch
 from training_job import BASE, SETTINGS
 
 PARTS = Path(__file__).resolve().with_name("training_parts.py")
@@ -46,7 +46,7 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Bench:
-    """Where things are, and what was measured already.
+    """A corpus that is prepared, and what training on it comes to.
 
     Attributes:
         corpus: the corpus in the layout of the IITB's.
@@ -60,7 +60,7 @@ class Bench:
 
     def loop(self, *overrides: str, threads: int = 1) -> dict[str, float]:
         """What the bare loop comes to."""
-        return self._part("loop", *self._arguments(*overrides), threads=threads)
+        return self._part("loop", "--set", *self.places(), *overrides, threads=threads)
 
     def peak(self, threads: int = 1) -> dict[str, float]:
         """GFLOP/s of the largest products, by precision."""
@@ -69,7 +69,7 @@ class Bench:
     def train(self, *overrides: str) -> tuple[float, Run]:
         """Tokens a second of the whole command after its warm-up, and what was seen of it."""
         command = [
-            str(Path(sys.executable).with_name("anuvad")),
+            ANUVAD,
             "train",
             str(BASE),
             *SETTINGS,
@@ -95,18 +95,7 @@ class Bench:
 
     def prepare(self) -> None:
         """Make the token arrays."""
-        watch(
-            [
-                str(Path(sys.executable).with_name("anuvad")),
-                "prepare",
-                str(BASE),
-                *SETTINGS,
-                *self.places(),
-            ]
-        )
-
-    def _arguments(self, *overrides: str) -> list[str]:
-        return ["--set", *self.places(), *overrides]
+        watch([ANUVAD, "prepare", str(BASE), *SETTINGS, *self.places()])
 
     def places(self) -> list[str]:
         """What a configuration has to say of them."""
@@ -233,11 +222,6 @@ def training_peak(run: Run) -> int:
     peaks: dict[str, Any] = {n: p for n, p in run.peaks.items() if "RayTrainWorker" in n}
     assert peaks, f"no training worker among {sorted(run.peaks)}"
     return max(peaks.values())
-
-
-def say(text: str) -> None:
-    """One line on how far it is."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from measure import say
 
 from pipeline import phrasebook
 from pipeline.corpus import write_pairs
@@ -30,7 +30,7 @@ def default_data(name: str) -> Path | None:
 
 def generate(folder: Path) -> Path:
     """Some 400,000 pairs of the phrasebook, in the layout of the IITB corpus."""
-    print("generating 400,000 pairs", file=sys.stderr)
+    say("generating 400,000 pairs")
     for split, pairs in phrasebook.generate(PhrasebookConfig(train_pairs=400_000)).items():
         out = folder / "data" / f"{split}-00000-of-00001.parquet"
         out.parent.mkdir(parents=True, exist_ok=True)

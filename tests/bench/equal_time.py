@@ -26,6 +26,7 @@ from typing import Any
 from corpora import default_data, generate
 from equal_time_models import MODELS
 from equal_time_page import write_page
+from measure import ANUVAD, say
 from training_job import BASE, SETTINGS
 
 HERE = Path(__file__).resolve().parent
@@ -47,9 +48,8 @@ def main() -> None:
     corpus = (options.data or generate(options.work / "generated")).resolve()
     storage = options.work.resolve() / "storage"
     places = [f"corpus.source={corpus}", f"storage={storage}"]
-    anuvad = Path(sys.executable).with_name("anuvad")
     subprocess.run(
-        [str(anuvad), "prepare", str(BASE), *SETTINGS, *places],
+        [ANUVAD, "prepare", str(BASE), *SETTINGS, *places],
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -63,7 +63,7 @@ def main() -> None:
                 if done.exception():
                     lanes.shutdown(cancel_futures=True)
                 done.result()
-        print(f"{mark:g} of {options.minutes:g} minutes", file=sys.stderr, flush=True)
+        say(f"{mark:g} of {options.minutes:g} minutes")
         write_page(read_lines(options.work), options.docs)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+ANUVAD = str(Path(sys.executable).with_name("anuvad"))
 _SAMPLE_S = 0.1
 
 
@@ -88,6 +89,11 @@ def in_fresh_process(script: Path, *arguments: str) -> str:
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     return finished.stdout
+
+
+def say(text: str) -> None:
+    """One line on how far a bench is; its figures alone go to standard output."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def cpu_seconds() -> float:

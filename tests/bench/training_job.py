@@ -37,10 +37,7 @@ SETTINGS = (
 
 def bench_config(storage: str, overrides: Sequence[str]) -> Config:
     """The configuration of the bench, its data being what ``storage`` was prepared with."""
-    return load_config(
-        str(BASE),
-        [*SETTINGS, f"storage={storage}", *overrides],
-    )
+    return load_config(str(BASE), [*SETTINGS, f"storage={storage}", *overrides])
 
 
 def bench_data(config: Config) -> tuple[TokenDataset, tuple[int, int]]:

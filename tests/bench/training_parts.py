@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import time
 from collections.abc import Iterator
 
@@ -20,6 +19,7 @@ import torch
 from torch import nn
 from training_job import bench_config, bench_data, useful_flops
 
+from jobs.config import Config
 from model.batch_plan import Update, plan_epoch
 from model.build import build_model
 from model.dataset import TokenDataset
@@ -100,11 +100,10 @@ def _loop(options: argparse.Namespace) -> dict[str, float]:
         "tokens_per_second": tokens / elapsed,
         "gflops": flops / elapsed / 1e9,
         "padding": 1 - real / padded,
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
-def _endless(data: TokenDataset, config) -> Iterator[Update]:
+def _endless(data: TokenDataset, config: Config) -> Iterator[Update]:
     epoch = 0
     while True:
         yield from plan_epoch(

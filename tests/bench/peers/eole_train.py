@@ -14,13 +14,13 @@ import contextlib
 import json
 import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import eole.trainer
 import torch
 from eole.bin.run.train import train
 from eole.config.run import TrainConfig
+from options import build_parser
 from stopwatch import Enough, Stopwatch
 
 _NEVER = 1_000_000_000
@@ -28,12 +28,7 @@ _NEVER = 1_000_000_000
 
 def main() -> None:
     """Parse, train, print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pieces", type=Path, required=True)
-    parser.add_argument("--batch-tokens", type=int, required=True)
-    parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--warmup-s", type=float, required=True)
-    parser.add_argument("--seconds", type=float, required=True)
+    parser = build_parser(__doc__)
     parser.add_argument("--precision", choices=("fp32", "bf16"), required=True)
     parser.add_argument("--attention", choices=("mlp", "general"), required=True)
     parser.add_argument("--input-feeding", action="store_true")

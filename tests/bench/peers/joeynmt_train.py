@@ -22,6 +22,7 @@ from joeynmt.config import parse_global_args, set_validation_args
 from joeynmt.helpers import make_model_dir
 from joeynmt.prediction import prepare
 from joeynmt.training import TrainManager
+from options import build_parser
 from stopwatch import Enough, Stopwatch
 
 _NEVER = 1_000_000_000
@@ -29,12 +30,7 @@ _NEVER = 1_000_000_000
 
 def main() -> None:
     """Parse, train, print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pieces", type=Path, required=True)
-    parser.add_argument("--batch-tokens", type=int, required=True)
-    parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--warmup-s", type=float, required=True)
-    parser.add_argument("--seconds", type=float, required=True)
+    parser = build_parser(__doc__)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     stopwatch = Stopwatch(options.warmup_s, options.seconds)
