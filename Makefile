@@ -45,8 +45,9 @@ bench: $(READY) ## speed and memory beside their goals, half an hour; a quiet ma
 		$(BIN)/python tests/bench/bench_training.py && exit $$((pipeline + decoding))
 
 .PHONY: bench-peers
-bench-peers: $(READY) ## training beside JoeyNMT and Eole, which it installs into .bench; half an hour
-	@$(BIN)/python tests/bench/bench_peers.py
+bench-peers: $(READY) ## beside JoeyNMT and Eole, which it installs into .bench; an hour
+	@$(BIN)/python tests/bench/bench_peers.py; training=$$?; \
+		$(BIN)/python tests/bench/bench_peers_decoding.py && exit $$training
 
 .PHONY: check
 check: $(READY) ## format, lint, types and fast tests, warnings as errors

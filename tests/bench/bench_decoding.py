@@ -26,12 +26,13 @@ import pyarrow.parquet as pq
 import sacrebleu
 from corpora import default_data, generate
 from goals import Figure, print_figures
-from measure import in_fresh_process, watch
+from measure import ANUVAD, in_fresh_process, say, watch
 from training_job import BASE, SETTINGS
 
 PARTS = Path(__file__).with_name("decoding_parts.py")
 ROUNDS = 3
 FORCED = 60
+SPLIT = "validation"
 # A textbook's search gets fewer: it takes as long for these.
 TEXTBOOK_SHARE = 10
 KINDS = ("textbook", "fp32", "bf16", "int8")
@@ -58,8 +59,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="anuvad-bench-") as folder:
         scratch = Path(folder)
         corpus = (options.data or generate(scratch / "generated")).resolve()
-        model = options.model or _trained(corpus, scratch, options.updates)
-        sources, references = _pairs(corpus, options.sentences)
+        model = options.model or trained(corpus, scratch / "storage", options.updates)
+        sources, references = first_pairs(corpus, SPLIT, options.sentences)
         figures: list[Figure] = []
         for forced in (FORCED, None):
             figures += _speed(model, sources, references, scratch, forced, options.threads)
@@ -68,15 +69,16 @@ def main() -> None:
     sys.exit(not all(figure.reached for figure in figures))
 
 
-def _trained(corpus: Path, scratch: Path, updates: int) -> Path:
-    _say(f"training for {updates} updates")
+def trained(corpus: Path, storage: Path, updates: int) -> Path:
+    """The model folder of a model trained for so many updates, whose data it prepares first."""
+    say(f"training for {updates} updates")
     command = [
-        str(Path(sys.executable).with_name("anuvad")),
+        ANUVAD,
         "train",
         str(BASE),
         *SETTINGS,
         f"corpus.source={corpus}",
-        f"storage={scratch / 'storage'}",
+        f"storage={storage}",
         "train.batch_tokens=4096",
         f"train.max_updates={updates}",
         f"train.validate_every={updates}",
@@ -85,13 +87,13 @@ def _trained(corpus: Path, scratch: Path, updates: int) -> Path:
         "--json",
     ]
     watch(command)
-    (manifest,) = (scratch / "storage" / "mlartifacts").rglob("translator/manifest.json")
-    return manifest.parent
+    manifests = (storage / "mlartifacts").rglob("translator/manifest.json")
+    return max(manifests, key=lambda path: path.stat().st_mtime).parent
 
 
-def _pairs(corpus: Path, count: int) -> tuple[list[str], list[str]]:
-    """The first pairs of the validation split."""
-    file = min((corpus / "data").glob("validation-*.parquet"))
+def first_pairs(corpus: Path, split: str, count: int) -> tuple[list[str], list[str]]:
+    """The first pairs of a split, each side on one line."""
+    file = min((corpus / "data").glob(f"{split}-*.parquet"))
     pairs = pq.read_table(file).column("translation").to_pylist()[:count]
     one_line = [[" ".join(pair[side].split()) for pair in pairs] for side in ("en", "hi")]
     return one_line[0], one_line[1]
@@ -113,7 +115,7 @@ def _speed(
             so_far.sentences.append(part["sentences_per_second"])
             so_far.tokens.append(part["tokens_per_second"])
             so_far.texts = part["texts"]
-            _say(
+            say(
                 f"{stop}, round {number + 1}, {kind}: {so_far.sentences[-1]:.1f} sentences/s, "
                 f"{so_far.tokens[-1]:,.0f} target tokens/s"
             )
@@ -124,7 +126,7 @@ def _speed(
             bleu = sacrebleu.corpus_bleu(found[kind].texts, [list(references)], tokenize="intl")
             exact = sacrebleu.corpus_bleu(found["fp32"].texts, [list(references)], tokenize="intl")
             line += f", BLEU {bleu.score:.2f} ({bleu.score - exact.score:+.2f} against fp32)"
-        _say(line)
+        say(line)
     goals = (("fp32", "textbook", 3.0), ("bf16", "fp32", 1.5), ("int8", "fp32", 1.5))
     return [
         Figure(
@@ -158,21 +160,17 @@ def _decode(
 
 def _single(model: Path) -> list[Figure]:
     """From the command to its answer, with files that were read before."""
-    command = [str(Path(sys.executable).with_name("anuvad")), "translate", "The house is big."]
+    command = [ANUVAD, "translate", "The house is big."]
     seconds = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
         watch([*command, "--model", str(model)])
         seconds.append(time.perf_counter() - started)
     parts = json.loads(in_fresh_process(PARTS, "imports", "--model", str(model)))
-    _say(", ".join(f"{name} {spent:.2f} s" for name, spent in parts.items()))
+    say(", ".join(f"{name} {spent:.2f} s" for name, spent in parts.items()))
     median = statistics.median(seconds)
     what = '`anuvad translate "one sentence"` to its answer'
     return [Figure(what, f"{median:.1f} s", "≤ 4 s", median <= 4.0)]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
