@@ -256,7 +256,7 @@ def _repetition(sentences: Sentences, i: int) -> str:
     return _REPETITION[repeats_itself(sentences.hypotheses[i])]
 
 
-_OUTPUT = ("ordinary", "empty", "under half of the reference", "source cut at the model's limit")
+_OUTPUT = ("ordinary", "empty", "under half of the reference", "source translated in pieces")
 
 
 def _output_of(sentences: Sentences, i: int) -> str:

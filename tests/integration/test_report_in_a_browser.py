@@ -102,19 +102,6 @@ def shown(browser: Browser, column: str) -> list[str]:
     return found
 
 
-def test_nothing_is_complained_of_and_nothing_asked_for(browser: Browser, page: Path) -> None:
-    assert browser.requests() == [page.as_uri()]
-    assert browser.complaints() == []
-
-
-def test_hostile_text_is_text(browser: Browser) -> None:
-    assert browser.js("return document.title") == "phrasebook 2: report"
-    assert browser.js("return document.querySelectorAll('script').length") == 1
-    assert browser.js("return document.querySelectorAll('img').length") == 0
-    assert HOSTILE in shown(browser, "s")
-    assert browser.js("return document.querySelector('.notes').textContent.trim()") == HOSTILE
-
-
 def search(browser: Browser, words: str) -> None:
     """Type words, and wait until the page has looked for them."""
     browser.js(
@@ -125,9 +112,21 @@ def search(browser: Browser, words: str) -> None:
     browser.driver.execute_async_script("setTimeout(arguments[arguments.length - 1], 300)")
 
 
+def test_nothing_is_complained_of_and_nothing_asked_for(browser: Browser, page: Path) -> None:
+    assert browser.requests() == [page.as_uri()]
+    assert browser.complaints() == []
+
+
+def test_hostile_text_is_text(browser: Browser) -> None:
+    assert browser.js("return document.title") == "phrasebook 2: report"
+    assert browser.js("return document.querySelectorAll('script').length") == 1
+    assert browser.js("return document.querySelectorAll('img').length") == 0
+    search(browser, "owned")
+    assert shown(browser, "s") == [HOSTILE]
+    assert browser.js("return document.querySelector('.notes').textContent.trim()") == HOSTILE
+
+
 def test_search_finds_english_and_hindi_in_either_spelling_of_a_nukta(browser: Browser) -> None:
-    everything = len(shown(browser, "n"))
-    assert everything == 151
     search(browser, "owned")
     assert shown(browser, "n") == ["151"]
     # The page has क़ as one character or two; both find it.
@@ -138,7 +137,16 @@ def test_search_finds_english_and_hindi_in_either_spelling_of_a_nukta(browser: B
     assert shown(browser, "n") == []
     assert browser.js("return found.textContent") == "0 of 151 sentences"
     search(browser, "")
-    assert len(shown(browser, "n")) == everything
+    assert browser.js("return found.textContent") == "151 sentences"
+
+
+def test_a_hundred_sentences_are_shown_and_a_button_shows_the_rest(browser: Browser) -> None:
+    numbers = [str(number) for number in range(1, 152)]
+    assert shown(browser, "n") == numbers[:100]
+    assert browser.js("return more.textContent") == "Show 51 more of 151"
+    browser.js("more.click()")
+    assert shown(browser, "n") == numbers
+    assert browser.js("return more.offsetParent") is None
 
 
 def test_a_click_sorts_and_another_one_turns_the_order(browser: Browser) -> None:
@@ -164,7 +172,7 @@ def test_the_test_set_can_be_chosen(browser: Browser) -> None:
     browser.js(choose, "hard")
     assert shown(browser, "n") == ["151"]
     browser.js(choose, "")
-    assert len(shown(browser, "n")) == 151
+    assert browser.js("return found.textContent") == "151 sentences"
 
 
 @pytest.mark.parametrize("width", [360, 768, 1200])

@@ -7,8 +7,15 @@ import ast
 from command_line import REPOSITORY
 from jobs.evaluate import _CODE
 
-# What they configure is in the model's content; neither acts in a translation.
-NOT_DECIDING = {"model.architectures", "model.config", "model.dropout", "model.loss"}
+# What they configure is in the model's content, or is not asked for: none acts in an evaluation.
+NOT_DECIDING = {
+    "model.architectures",
+    "model.config",
+    "model.dropout",
+    "model.ensemble",
+    "model.glossary",
+    "model.loss",
+}
 
 
 def imported(module: str) -> set[str]:
