@@ -18,6 +18,7 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from model.architectures import AnyModelConfig
@@ -128,7 +129,15 @@ class Translator:
                 f"{folder / SETTINGS} must have format version {FORMAT_VERSION}, but has "
                 f"{settings['format_version']}: load it with the version of anuvad that wrote it"
             )
-        config = TranslatorConfig.model_validate(settings)
+        try:
+            config = TranslatorConfig.model_validate(settings)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            key = ".".join(str(part) for part in problem["loc"])
+            raise ArtifactError(
+                f"{folder / SETTINGS} must hold settings that this version of anuvad knows, but "
+                f"{key}: {problem['msg']}; load it with the version that wrote it"
+            ) from error
         source, target = (Tokenizer.load(folder / f"{name}.model") for name in LANGUAGES)
         model = build_model(config.model, len(source), len(target))
         model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))

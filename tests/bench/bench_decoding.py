@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 import sacrebleu
 from corpora import default_data, generate
 from goals import Figure, print_figures
-from measure import ANUVAD, in_fresh_process, say, watch
+from measure import ANUVAD, forget_files, in_fresh_process, say, watch
 from training_job import BASE, SETTINGS
 
 PARTS = Path(__file__).with_name("decoding_parts.py")
@@ -159,18 +159,24 @@ def _decode(
 
 
 def _single(model: Path) -> list[Figure]:
-    """From the command to its answer, with files that were read before."""
-    command = [ANUVAD, "translate", "The house is big."]
-    seconds = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        watch([*command, "--model", str(model)])
-        seconds.append(time.perf_counter() - started)
+    """From the command to its answer, with files that were read before, and with none."""
     parts = json.loads(in_fresh_process(PARTS, "imports", "--model", str(model)))
     say(", ".join(f"{name} {spent:.2f} s" for name, spent in parts.items()))
-    median = statistics.median(seconds)
+    warm, cold = [], []
+    for _ in range(ROUNDS):
+        warm.append(_answer_s(model))
+        forget_files([Path(sys.prefix), model])
+        cold.append(_answer_s(model))
+    say(f"with nothing in the page cache: {statistics.median(cold):.1f} s")
+    median = statistics.median(warm)
     what = '`anuvad translate "one sentence"` to its answer'
     return [Figure(what, f"{median:.1f} s", "≤ 4 s", median <= 4.0)]
+
+
+def _answer_s(model: Path) -> float:
+    started = time.perf_counter()
+    watch([ANUVAD, "translate", "The house is big.", "--model", str(model)])
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -279,6 +279,17 @@ def test_another_format_is_refused(copy: Path) -> None:
         Translator.load(copy)
 
 
+def test_a_setting_that_this_version_does_not_know_is_named(copy: Path) -> None:
+    settings = json.loads((copy / SETTINGS).read_bytes())
+    settings["decode"]["telepathy"] = 1
+    (copy / SETTINGS).write_text(json.dumps(settings))
+    hashes = json.loads((copy / MANIFEST).read_bytes())
+    hashes[SETTINGS] = sha256_of(copy / SETTINGS)
+    (copy / MANIFEST).write_text(json.dumps(hashes))
+    with pytest.raises(ArtifactError, match=r"knows, but decode\.telepathy: .*that wrote it"):
+        Translator.load(copy)
+
+
 def test_models_of_one_vocabulary_translate_together(folder: Path, copy: Path) -> None:
     weights = safetensors.torch.load_file(copy / WEIGHTS)
     noise = torch.Generator().manual_seed(1)
