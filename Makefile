@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CONFIG ?= configs/phrasebook.yaml
+# Test processes side by side. The tests of a file stay together, as they share what it sets up.
+JOBS   ?= 2
+PYTEST := $(BIN)/python -m pytest -q
 
 # Two cores are the smallest machine that this is made for; two thread pools of two would fight.
 export OMP_NUM_THREADS ?= 1
@@ -32,27 +35,29 @@ run: $(READY) ## corpus to champion: anuvad retrain configs/phrasebook.yaml
 
 .PHONY: test
 test: $(READY) ## all tests that need no special rights, in minutes
-	@$(BIN)/python -m pytest -q -m "not slow and not cluster"
+	@$(PYTEST) -n $(JOBS) --dist loadfile -m "not slow and not cluster"
 
 .PHONY: test-all
 test-all: $(READY) ## the slow ones too: faults, several nodes, real data
-	@$(BIN)/python -m pytest -q
+	@$(PYTEST)
 
 .PHONY: bench
 bench: $(READY) ## speed and memory beside their goals, half an hour; a quiet machine is best
 	@$(BIN)/python tests/bench/bench_pipeline.py; pipeline=$$?; \
-		$(BIN)/python tests/bench/bench_training.py && exit $$pipeline
+		$(BIN)/python tests/bench/bench_decoding.py; decoding=$$?; \
+		$(BIN)/python tests/bench/bench_training.py && exit $$((pipeline + decoding))
 
 .PHONY: bench-peers
-bench-peers: $(READY) ## training beside JoeyNMT and Eole, which it installs into .bench; half an hour
-	@$(BIN)/python tests/bench/bench_peers.py
+bench-peers: $(READY) ## beside JoeyNMT and Eole, which it installs into .bench; an hour
+	@$(BIN)/python tests/bench/bench_peers.py; training=$$?; \
+		$(BIN)/python tests/bench/bench_peers_decoding.py && exit $$training
 
 .PHONY: check
 check: $(READY) ## format, lint, types and fast tests, warnings as errors
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -m "not integration and not slow and not cluster and not realdata"
+	@$(PYTEST) -n $(JOBS) --dist loadfile -m "not integration and not slow and not cluster and not realdata"
 
 .PHONY: format
 format: $(READY) ## mend format and lint

@@ -110,12 +110,15 @@ def evaluate(
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.evaluate import corpus_of, pick_version
         from jobs.evaluate import evaluate as run_job
+        from jobs.evaluation_report import write_evaluation_report
 
         version = pick_version(job, model)
         tests = test or list(job.config.evaluation.tests)
-        evaluation = run_job(job, version, corpus_of(job), tests)
+        corpus = corpus_of(job)
+        evaluation = run_job(job, version, corpus, tests)
+        report = write_evaluation_report(job, evaluation, corpus, sys.argv)
         if as_json:
-            _print_json(evaluation.as_json())
+            _print_json(evaluation.as_json() | {"report": str(report)})
         else:
             rows = [
                 (name, key, f"{s.score:.2f}", f"{s.low:.2f} to {s.high:.2f}", s.signature)
@@ -124,6 +127,41 @@ def evaluate(
             ]
             print_line(f"version {version.number} of {version.name}")
             _print_table(("test", "metric", "score", "95% interval", "signature"), rows)
+            for note in evaluation.notes:
+                print_line(f"warning: {note}")
+            print_line(f"report: {report}")
+
+
+@app.command()
+def compare(
+    config: ConfigArgument,
+    models: Annotated[
+        tuple[str, str],
+        typer.Option(
+            "--models",
+            metavar="A B",
+            help="Two of models:/NAME@ALIAS, models:/NAME/VERSION, champion, 3.",
+        ),
+    ],
+    overrides: Overrides = None,
+    test: Annotated[
+        list[str] | None, typer.Option("--test", metavar="NAME", help="Only this test set.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold two registered versions against each other, sentence by sentence."""
+    with _job(config, overrides, reads_registry=True) as job:
+        from jobs.compare import compare as run_job
+        from jobs.evaluate import corpus_of
+
+        tests = test or list(job.config.evaluation.tests)
+        compared = run_job(job, models, corpus_of(job), tests)
+        if as_json:
+            _print_json(compared.as_json())
+        else:
+            from jobs.compared_table import print_compared
+
+            print_compared(compared, _print_table, print_line)
 
 
 @app.command()
@@ -258,12 +296,12 @@ def translate(
         typer.Argument(metavar="SENTENCE", help="English; unless given, standard input."),
     ] = None,
     model: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--model",
             metavar="URI",
-            help="models:/NAME@ALIAS, models:/NAME/VERSION or a model folder "
-            "[default: models:/en-hi@champion].",
+            help="models:/NAME@ALIAS, models:/NAME/VERSION or a model folder; given several times, "
+            "the models translate together [default: models:/en-hi@champion].",
         ),
     ] = None,
     config: Annotated[
@@ -279,6 +317,31 @@ def translate(
     beam_size: Annotated[
         int | None, typer.Option("--beam-size", min=1, help="In place of the model's own.")
     ] = None,
+    n_best: Annotated[
+        int | None,
+        typer.Option(
+            "--n-best",
+            min=1,
+            metavar="N",
+            help="Print N translations a line, best first: line number, score, text, with tabs.",
+        ),
+    ] = None,
+    glossary_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--glossary",
+            metavar="FILE",
+            help="Terms to be translated just so: a source term, a tab, a target term a line.",
+        ),
+    ] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--decode",
+            metavar="KEY=VALUE",
+            help="Another setting of the search in place of the model's own: length_penalty=0.6.",
+        ),
+    ] = None,
     storage: Annotated[
         str | None, typer.Option("--storage", metavar="URI", help="Where the registry is.")
     ] = None,
@@ -292,23 +355,82 @@ def translate(
         if output_file is not None:
             translation.require_writable(output_file)
         lines = _input_lines(sentences, input_file)
-        name, uri = _model_and_registry(model, config, storage)
-        translator = translation.load_translator(name, uri)
-        decode = translator.config.decode
-        if beam_size is not None:
-            decode = decode.model_copy(update={"beam_size": beam_size, "n_best": 1})
-        outputs, cut = translation.translate(translator, lines, decode)
-        for number in cut:
-            print_line(
-                f"warning: line {number} is longer than the model's "
-                f"{translator.config.max_source_tokens} tokens and was cut there",
-                error=True,
-            )
+        names, uri = _models_and_registry(model or [], config, storage)
+        translator = translation.load_translator(names, uri)
+        decode = translation.search_settings(
+            translator.config.decode, search or (), beam_size=beam_size, n_best=n_best
+        )
+        glossary = None
+        if glossary_file is not None:
+            from model.glossary import Glossary
+
+            glossary = Glossary.read(glossary_file, translator.normalized)
+        found = translator.translate(lines, decode, glossary)
+        long = translation.long_lines(found, translator.config.max_source_tokens)
+        for warning in (*long, *translation.unforced_terms(found)):
+            print_line(f"warning: {warning}", error=True)
+        outputs = translation.n_best_lines(found) if n_best else [t.text for t in found]
         if output_file is not None:
             translation.write_lines(output_file, outputs)
         else:
             for line in outputs:
                 print_line(line)
+
+
+@app.command()
+def explain(
+    sentence: Annotated[str, typer.Argument(metavar="SENTENCE", help="English.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", metavar="URI", help="As for translate [default: models:/en-hi@champion]."
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", metavar="CONFIG", help="Take this configuration's champion."),
+    ] = None,
+    output_file: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Where a PNG of the attention goes."),
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option("--storage", metavar="URI", help="Where the registry is.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Translate a sentence and show what the model looked at for each word."""
+    with _user_errors():
+        from jobs import explain as explaining
+        from jobs import translate as translation
+
+        if output_file is not None:
+            translation.require_writable(output_file)
+            if output_file.suffix.lower() != ".png":
+                raise ConfigError(f"--output must end in .png, but is {output_file}")
+        (text,) = _input_lines([sentence], None)
+        translator = translation.load_translator(
+            *_models_and_registry([model] if model else [], config, storage)
+        )
+        found = explaining.explain(translator, text)
+        if as_json:
+            _print_json(found.as_json())
+        else:
+            print_line(found.translation)
+        if found.words is None:
+            print_line("this model has no attention: nothing says what it looked at", error=True)
+            return
+        if not as_json:
+            assert found.pieces is not None
+            columns = ("translation", "looks most at", "weight", "entropy, bits")
+            _print_table(columns, explaining.aligned_rows(found.words))
+            _print_table(("source", "coverage", ""), explaining.covered_rows(found.words))
+            print_line(f"mean entropy {found.pieces.entropy:.2f} bits a piece")
+        if output_file is not None:
+            from jobs.heatmap import draw_heatmap
+
+            output_file.write_bytes(draw_heatmap(found.words))
+            print_line(f"picture    {output_file}", error=True)
 
 
 def _input_lines(sentences: list[str] | None, input_file: Path | None) -> list[str]:
@@ -327,19 +449,20 @@ def _input_lines(sentences: list[str] | None, input_file: Path | None) -> list[s
     return decode_lines(sys.stdin.buffer.read(), "standard input")
 
 
-def _model_and_registry(
-    model: str | None, config: str | None, storage: str | None
-) -> tuple[str, str | None]:
-    """The model's URI, and the registry's, which a model folder does without."""
+def _models_and_registry(
+    models: list[str], config: str | None, storage: str | None
+) -> tuple[list[str], str | None]:
+    """The models' URIs, and the registry's, which model folders do without."""
     from jobs.translate import DEFAULT_MODEL
 
-    if model is not None and not model.startswith("models:"):
-        if not Path(model).is_dir():
+    for model in models:
+        if not model.startswith("models:") and not Path(model).is_dir():
             raise ConfigError(
                 f"--model must be models:/NAME@ALIAS, models:/NAME/VERSION or a model folder, "
                 f"not {model!r}"
             )
-        return model, None
+    if models and not any(model.startswith("models:") for model in models):
+        return models, None
     from jobs.tracking import require_registry, tracking_uri_at
 
     configured: str | None = None
@@ -347,13 +470,13 @@ def _model_and_registry(
         from jobs.config import load_config
 
         loaded = load_config(config)
-        model = model or f"models:/{loaded.registry.name}@champion"
+        models = models or [f"models:/{loaded.registry.name}@champion"]
         configured, storage = loaded.tracking.uri, storage or loaded.storage
     from jobs.config import DEFAULT_STORAGE
 
     uri = tracking_uri_at(configured, storage or DEFAULT_STORAGE)
     require_registry(uri)
-    return model or DEFAULT_MODEL, uri
+    return models or [DEFAULT_MODEL], uri
 
 
 def main() -> None:

@@ -88,8 +88,15 @@ class ComputeConfig(Settings):
 class EvaluationConfig(Settings):
     """What registered versions are scored on."""
 
-    tests: tuple[str, ...] = Field(("test",), min_length=1, description="splits of the corpus")
+    tests: tuple[str, ...] = Field(
+        ("test",),
+        min_length=1,
+        description="splits of the corpus, also of corpus.tests",
+    )
     bootstrap_samples: int = Field(1000, ge=100, description="for the 95% intervals")
+    spbleu: bool = Field(
+        False, description="score spBLEU too, where the model of its tokenizer can be had"
+    )
     shard_sentences: int = Field(512, ge=1, description="sentences that one task translates")
 
 
@@ -159,6 +166,16 @@ class Config(Settings):
             raise ValueError(
                 "model.joint_embedding: true needs one vocabulary for both languages, "
                 "tokenizer.joint: true, not false: change one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _coverage_needs_attention_weights(self) -> Config:
+        tells = isinstance(self.model, ModelConfig) and self.model.attention != "none"
+        if self.decode.coverage_penalty and not tells:
+            raise ValueError(
+                f"decode.coverage_penalty must be 0 with a model that has no attention or does not "
+                f"tell its weights, but is {self.decode.coverage_penalty}: set it to 0"
             )
         return self
 
@@ -261,11 +278,15 @@ def _known_keys(location: Sequence[str], data: Any) -> list[str]:
 
 
 def _model_at(location: Sequence[str]) -> type[BaseModel] | None:
-    """The model of a section of the configuration, or of the items of a list; None if none is."""
+    """The model of a section, or of the items of a list or a mapping; None if none is."""
     model: type[BaseModel] | None = Config
-    for part in location:
+    parts = iter(location)
+    for part in parts:
         field = model.model_fields.get(part) if model else None
         annotation = field.annotation if field else None
+        if typing.get_origin(annotation) is dict:
+            # What follows is a key of the user's own.
+            next(parts, None)
         candidates = [annotation, *typing.get_args(annotation)]
         models = (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
         model = next(models, None)

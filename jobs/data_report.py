@@ -181,7 +181,13 @@ def gather(made: Mapping[str, Artifact], splits: Sequence[str]) -> DataReport:
     clean, (train, _) = made["clean"], splits
     names = clean.names(f"{train}-", STATISTICS)
     statistics = by_source(clean.local(name).read_bytes() for name in names)
-    sources = sources_of(made["corpus"])
+    # Not those that are test sets and nothing else.
+    rows = made["corpus"].counts
+    sources = [
+        source
+        for source in sources_of(made["corpus"])
+        if any(f"{source}/{split}_rows" in rows for split in splits)
+    ]
     return DataReport(
         tuple(sources),
         tuple(_split_report(made, split, sources) for split in splits),

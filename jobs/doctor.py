@@ -142,7 +142,7 @@ def _hub(job: JobContext) -> Finding:
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     corpus = job.config.corpus
     try:
-        needed = [source.source for source in corpus.each if kind_of(source) == "hub"]
+        needed = [source.source for source in corpus.inputs if kind_of(source) == "hub"]
     except ConfigError as error:
         return Finding("corpus", corpus.in_words(), False, str(error))
     if not needed:

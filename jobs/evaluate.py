@@ -1,93 +1,146 @@
 """The evaluation job: a registered version, translated and scored on the test sets.
 
 reads   a version from the registry, and the corpus artifact's test splits as they are
-writes  ``evaluate-<hash>/outputs.parquet`` (``source``, ``reference``, ``hypothesis``, ``score``)
-        and ``scores.json``; metrics and outputs on the version's MLflow run, tags on the version
+writes  ``evaluate-<hash>/`` with ``outputs.parquet``, ``references.txt``, ``hypotheses.txt`` and
+        ``scores.json``, see :mod:`jobs.evaluation_tasks`; metrics and outputs on the version's
+        MLflow run, tags on the version
 holds   scores are sacreBLEU's on raw text, and reproducible from the outputs
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import cache
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.breakdown import Breakdown
 from jobs.config import resolved
 from jobs.context import JobContext
+from jobs.evaluation_tasks import ALIGNMENTS, OUTPUTS, SCORES, TRANSLATED, score, translate_rows
 from jobs.prepare import run_stages
-from jobs.registry import CHALLENGER, CHAMPION, Registry, Version
-from jobs.scores import Health, Score, danda_effect, output_health, score_all
-from model.config import DecodeConfig
+from jobs.record import record
+from jobs.registry import CHALLENGER, CHAMPION, Version
+from jobs.scores import DandaScore, Health, Score, danda_note, spbleu_problem
+from jobs.training_words import training_rows, training_words, words_spec
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
-from pipeline.corpus import files_of, read_rows, splits_of
-from pipeline.errors import ConfigError, RegistryError
+from pipeline.corpus import files_of, splits_of
+from pipeline.errors import ArtifactError, ConfigError, RegistryError
 from pipeline.runner import Task, run_parts
 
-OUTPUTS = "outputs.parquet"
-SCORES = "scores.json"
-TRANSLATED = "translated"
-"""Folder of the pieces of ``outputs.parquet`` until all are there."""
-
-_SCHEMA = pa.schema(
-    [
-        ("source", pa.string()),
-        ("reference", pa.string()),
-        ("hypothesis", pa.string()),
-        ("score", pa.float64()),
-    ]
-)
 _CODE = (
+    "jobs.breakdown",
+    "jobs.evaluation_tasks",
     "jobs.scores",
+    "model.alignment",
     "model.attention",
+    "model.batches",
+    "model.beam",
     "model.build",
+    "model.constrained",
+    "model.coverage",
     "model.decoder",
     "model.embedding",
     "model.encoder",
+    "model.greedy",
+    "model.inference",
+    "model.int8",
+    "model.precision",
     "model.recurrent",
     "model.rows",
+    "model.rules",
+    "model.sampling",
     "model.search",
     "model.seq2seq",
+    "model.splitting",
+    "model.stepped",
     "model.transformer",
     "model.transformer_attention",
     "model.transformer_layers",
     "model.translation_model",
     "model.translator",
+    "model.trellis",
     "pipeline.normalize",
+    "pipeline.tokenizer",
+    "pipeline.words",
 )
 
 
 @dataclass(frozen=True)
 class ScoredTest:
-    """One version on one test set."""
+    """One version on one test set.
+
+    Attributes:
+        test: its name.
+        artifact: the outputs and scores.
+        sentences: how many there are.
+        test_hash: the sha256 of the test set's text.
+        scores: by metric.
+        health: signs of a broken model.
+        danda: metric → its scores under both conventions of ending a sentence.
+        breakdowns: the scores of parts of the test set.
+        guarded: False if the version's training is known not to have known the test set, whose
+            sentences it may have seen.
+        skipped: whether it stood already.
+        seconds: that it took; 0 if it was skipped.
+    """
 
     test: str
     artifact: Artifact
+    sentences: int
+    test_hash: str
     scores: Mapping[str, Score]
     health: Health
-    danda_effect: float
+    danda: Mapping[str, DandaScore]
+    breakdowns: Sequence[Breakdown]
+    guarded: bool
     skipped: bool
     seconds: float
 
     def outputs(self) -> dict[str, list[Any]]:
-        """The columns ``source``, ``reference``, ``hypothesis`` and ``score``."""
+        """The columns of :data:`jobs.evaluation_tasks.OUTPUTS_SCHEMA`."""
         table = pq.read_table(self.artifact.local(OUTPUTS))
         return {name: table.column(name).to_pylist() for name in table.column_names}
+
+    def alignments(self) -> list[dict[str, Any]]:
+        """Of a few sentences: ``source`` and ``target`` words and ``weights``, a row a target word.
+
+        None of a model without attention.
+        """
+        if not self.artifact.names(ALIGNMENTS):
+            return []
+        found: list[dict[str, Any]] = json.loads(self.artifact.local(ALIGNMENTS).read_bytes())
+        return found
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One version on all test sets."""
+    """One version on all test sets; ``problems`` say what could not be scored."""
 
     version: Version
     tests: Mapping[str, ScoredTest]
+    problems: Sequence[str] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """Warnings, a sentence each."""
+        found = list(self.problems)
+        for name, test in self.tests.items():
+            if not test.guarded:
+                found.append(
+                    f"On {name}: version {self.version.number} was trained on a corpus without "
+                    f"this test set, so nothing kept its sentences out of training; "
+                    f"`anuvad retrain CONFIG` trains one that has seen none of them."
+                )
+            note = danda_note(test.danda)
+            if note is not None:
+                found.append(f"On {name}: {note}")
+        return found
 
     def as_json(self) -> dict[str, Any]:
         """What ``anuvad evaluate --json`` prints."""
@@ -97,6 +150,18 @@ class Evaluation:
             "tests": {
                 n: {m: asdict(s) for m, s in t.scores.items()} for n, t in self.tests.items()
             },
+            "details": {
+                n: {
+                    "sentences": t.sentences,
+                    "test_hash": t.test_hash,
+                    "outputs": t.artifact.uri,
+                    "health": asdict(t.health),
+                    "danda": {m: asdict(s) for m, s in t.danda.items()},
+                    "breakdowns": [b.to_json() for b in t.breakdowns],
+                }
+                for n, t in self.tests.items()
+            },
+            "notes": self.notes,
         }
 
 
@@ -129,8 +194,9 @@ def evaluate(
     """
     require_tests(corpus, tests)
     found = {test: _evaluate_test(job, version, corpus, test) for test in tests}
-    _record(job.registry, version, found, job.config.decode)
-    return Evaluation(version, found)
+    record(job.registry, version, found, job.config.decode)
+    problem = _spbleu_problem() if job.config.evaluation.spbleu else None
+    return Evaluation(version, found, () if problem is None else (problem,))
 
 
 def require_tests(corpus: Artifact, tests: Sequence[str]) -> None:
@@ -151,37 +217,83 @@ def require_tests(corpus: Artifact, tests: Sequence[str]) -> None:
 def evaluation_spec(job: JobContext, version: Version, corpus: str, test: str) -> ArtifactSpec:
     """What the scores of a version on a test set of the corpus artifact ``corpus`` are made of."""
     config = job.config
+    rows = training_rows(job, version)
+    words = {} if rows is None else {"words": words_spec(rows).id}
+    settings = {
+        "test": test,
+        "decode": resolved(config, "decode"),
+        "bootstrap_samples": config.evaluation.bootstrap_samples,
+    }
+    if config.evaluation.spbleu and _spbleu_problem() is None:
+        settings["spbleu"] = True
     return ArtifactSpec(
         "evaluate",
-        {
-            "test": test,
-            "decode": resolved(config, "decode"),
-            "bootstrap_samples": config.evaluation.bootstrap_samples,
-        },
+        settings,
         code_fingerprint(*_CODE),
-        {"corpus": corpus, "model": version.content},
+        {"corpus": corpus, "model": version.content, **words},
     )
 
 
+@cache
+def _spbleu_problem() -> str | None:
+    """The network is asked once a command."""
+    return spbleu_problem()
+
+
+def standing_test(
+    job: JobContext, version: Version, corpus: Artifact, test: str
+) -> ScoredTest | None:
+    """The version on the test set, if it was scored before."""
+    artifact = artifacts.find(job.storage, evaluation_spec(job, version, corpus.id, test))
+    return None if artifact is None else _scored_test(job, version, corpus, test, artifact, None)
+
+
 def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: str) -> ScoredTest:
-    storage = job.storage
-    files = files_of(corpus, test)
-    spec = evaluation_spec(job, version, corpus.id, test)
-    artifact = artifacts.find(storage, spec)
-    skipped = artifact is not None
+    standing = standing_test(job, version, corpus, test)
+    if standing is not None:
+        return standing
     started = time.monotonic()
-    if artifact is None:
-        artifact = _run(job, spec, version, corpus, files)
+    spec = evaluation_spec(job, version, corpus.id, test)
+    artifact = _run(job, spec, version, corpus, files_of(corpus, test))
+    return _scored_test(job, version, corpus, test, artifact, time.monotonic() - started)
+
+
+def _scored_test(
+    job: JobContext,
+    version: Version,
+    corpus: Artifact,
+    test: str,
+    artifact: Artifact,
+    seconds: float | None,
+) -> ScoredTest:
+    """What an evaluation artifact says; ``seconds`` is None where it stood already."""
     data = json.loads(artifact.local(SCORES).read_bytes())
     return ScoredTest(
         test=test,
         artifact=artifact,
-        scores={name: Score(**score) for name, score in data["scores"].items()},
+        sentences=data["sentences"],
+        test_hash=data["test_hash"],
+        scores={name: Score(**s) for name, s in data["scores"].items()},
         health=Health(**data["health"]),
-        danda_effect=data["danda_effect"],
-        skipped=skipped,
-        seconds=0.0 if skipped else time.monotonic() - started,
+        danda={name: DandaScore(**s) for name, s in data["danda"].items()},
+        breakdowns=[Breakdown.from_json(breakdown) for breakdown in data["breakdowns"]],
+        guarded=_is_guarded(job, version, corpus, files_of(corpus, test)),
+        skipped=seconds is None,
+        seconds=seconds or 0.0,
     )
+
+
+def _is_guarded(job: JobContext, version: Version, corpus: Artifact, files: Sequence[str]) -> bool:
+    """Whether the corpus that the version was trained on had these files; True if nobody knows."""
+    rows = training_rows(job, version)
+    if rows is None or rows.spec.parents["corpus"] == corpus.id:
+        return True
+    try:
+        trained_on = artifacts.load(job.storage, rows.spec.parents["corpus"])
+    except ArtifactError:
+        return True
+    known = {file.sha256 for file in trained_on.files}
+    return {corpus.entry(name).sha256 for name in files} <= known
 
 
 def _run(
@@ -191,6 +303,8 @@ def _run(
     test = spec.settings["test"]
     job.console.say("evaluate", f"{version.uri} on {test}")
     runner = job.runner()
+    rows = training_rows(job, version)
+    words = None if rows is None else training_words(job, rows)
     step = config.evaluation.shard_sentences
     pieces = [
         (file, start, min(start + step, rows))
@@ -201,8 +315,8 @@ def _run(
     tasks = [
         Task(
             f"{index:05}",
-            _translate_rows,
-            (corpus, spec, index, piece, job.tracking_uri, version, config.decode),
+            translate_rows,
+            (corpus.only(piece[0]), spec, index, piece, job.tracking_uri, version, config.decode),
         )
         for index, piece in enumerate(pieces)
     ]
@@ -211,118 +325,20 @@ def _run(
     parts = run_parts(
         runner, storage, spec, tasks, lambda n: job.console.stage_advanced(name, n, total)
     )
-    names = [file.name for part in parts for file in part.files]
-    score = Task("score", _score, (corpus, spec, names, config.evaluation.bootstrap_samples))
+    names = [f.name for part in parts for f in part.files if f.name.startswith(f"{TRANSLATED}/")]
+    arguments = (corpus.only(), spec, names, config.evaluation.bootstrap_samples, words)
     scored = run_parts(
         runner,
         storage,
         spec,
-        [score],
+        [Task("score", score, arguments)],
         lambda n: job.console.stage_advanced(name, len(tasks) + n, total),
     )
     job.console.bar_ended(name)
-    artifact = artifacts.commit(storage, spec, scored)
+    kept = tuple(file for part in parts for file in part.files if file.name == ALIGNMENTS)
+    artifact = artifacts.commit(storage, spec, [*scored, Part(kept, {})])
     storage.delete(f"{spec.path}/{TRANSLATED}")
     return artifact
-
-
-def _translate_rows(
-    corpus: Artifact,
-    spec: ArtifactSpec,
-    index: int,
-    piece: tuple[str, int, int],
-    registry_uri: str,
-    version: Version,
-    decode: DecodeConfig,
-) -> Part:
-    file, start, stop = piece
-    pairs = read_rows(corpus.local(file), start, stop)
-    sources = [text or "" for text in pairs.field("en").to_pylist()]
-    references = [text or "" for text in pairs.field("hi").to_pylist()]
-    translations = _translator(registry_uri, version).translate(sources, decode)
-    table = pa.table(
-        [
-            sources,
-            references,
-            [t.text for t in translations],
-            [t.score for t in translations],
-        ],
-        schema=_SCHEMA,
-    )
-    name = f"{TRANSLATED}/{index:05}.parquet"
-    with corpus.storage.writing(f"{spec.path}/{name}") as out:
-        pq.write_table(table, out)
-    return Part((artifacts.entry_of(corpus.storage, spec, name),), {"sentences": len(table)})
-
-
-_LOADED: dict[str, Any] = {}
-"""The version that this process translated with last, so that its next task need not load it."""
-
-
-def _translator(registry_uri: str, version: Version) -> Any:
-    import torch
-
-    from model.translator import Translator
-
-    key = f"{registry_uri} {version.uri}"
-    if key not in _LOADED:
-        if not torch.cuda.is_available():
-            torch.set_num_threads(1)
-        _LOADED.clear()
-        # Ray ends its workers with a kill, so nothing may be left to be cleaned up at exit.
-        with tempfile.TemporaryDirectory(prefix="anuvad-model-") as scratch:
-            registry = Registry(registry_uri)
-            _LOADED[key] = Translator.load(registry.download_verified(version, Path(scratch)))
-    return _LOADED[key]
-
-
-def _score(corpus: Artifact, spec: ArtifactSpec, names: Sequence[str], samples: int) -> Part:
-    storage = corpus.storage
-    table = pa.concat_tables(pq.read_table(storage.local(f"{spec.path}/{n}")) for n in names)
-    hypotheses = table.column("hypothesis").to_pylist()
-    references = table.column("reference").to_pylist()
-    result = {
-        "scores": {k: asdict(s) for k, s in score_all(hypotheses, references, samples).items()},
-        "health": asdict(output_health(hypotheses, references)),
-        "danda_effect": danda_effect(hypotheses, references),
-    }
-    with storage.writing(f"{spec.path}/{OUTPUTS}") as out:
-        pq.write_table(table, out)
-    storage.write_bytes(f"{spec.path}/{SCORES}", json.dumps(result, indent=1).encode())
-    entries = tuple(artifacts.entry_of(storage, spec, name) for name in (OUTPUTS, SCORES))
-    return Part(entries, {"sentences": len(table)})
-
-
-def _record(
-    registry: Registry,
-    version: Version,
-    tests: Mapping[str, ScoredTest],
-    decode: DecodeConfig,
-) -> None:
-    """Write metrics, outputs and tags where the version's readers look for them, once."""
-    # The version in hand may have been read before an evaluation of a moment ago.
-    standing = registry.resolve(version.uri).tags
-    for test, result in tests.items():
-        key = f"anuvad.evaluation.{test}"
-        if standing.get(key) == result.artifact.id:
-            continue
-        metrics = {
-            f"{test}/{name.replace('++', 'pp')}": score.score
-            for name, score in result.scores.items()
-        }
-        registry.log_metrics(version, metrics)
-        registry.log_file(version, result.artifact.local(OUTPUTS), f"evaluation/{test}")
-        tags = {
-            f"anuvad.decode.{test}": decode.model_dump_json(),
-            **{
-                f"anuvad.{test}.{name.replace('++', 'pp')}": (
-                    f"{s.score:.2f} [{s.low:.2f}, {s.high:.2f}] {s.signature}"
-                )
-                for name, s in result.scores.items()
-            },
-        }
-        # Its own id comes last: where it stands, all of it stands.
-        registry.set_tags(version, {**tags, key: result.artifact.id})
 
 
 def corpus_of(job: JobContext) -> Artifact:

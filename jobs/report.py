@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from jobs.breakdown import Breakdown
+from jobs.breakdown_view import breakdown_views
 from jobs.page import StageRow, template
-from jobs.scores import METRICS, Score
+from jobs.scores import METRIC_NAMES, METRICS, Score
 
 if TYPE_CHECKING:
     from jobs.data_report import DataReport
@@ -23,13 +25,6 @@ MAX_SAMPLES = 3000
 """Translations that a page shows; many more, and a phone can't open it."""
 
 _TEMPLATE = "report.html"
-_METRIC_NAMES = {
-    "bleu_intl": "BLEU (intl)",
-    "bleu_13a": "BLEU (13a)",
-    "chrf2": "chrF2",
-    "chrf++": "chrF++",
-    "ter": "TER",
-}
 _LESS_IS_BETTER = frozenset({"ter"})
 # Python's \w has no matras, so words are what lies between spaces and marks of punctuation.
 _MARKS = r"।॥.,!?;:…\"'“”‘’()\[\]{}|/–—"
@@ -57,6 +52,16 @@ class GateRow:
 
 
 @dataclass(frozen=True)
+class Heatmap:
+    """One sentence's alignment: words, and a row of weights for each word of the translation."""
+
+    test: str
+    source: Sequence[str]
+    target: Sequence[str]
+    weights: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
 class ReportData:
     """All that a report shows.
 
@@ -75,7 +80,11 @@ class ReportData:
         history: the training's events, as :func:`model.training.train` reports them.
         tests: the scores by test set and metric.
         champion_tests: those of the champion before, if any.
+        decided: whether a gate decided; an evaluation by itself has none.
         gate: its rules.
+        breakdowns: by test set, the scores of its parts.
+        champion_breakdowns: those of the champion before.
+        heatmaps: what was looked at in a few sentences; none of a model without attention.
         samples: the translations, in the order of the test sets; see :data:`MAX_SAMPLES`.
         config_yaml: the resolved configuration.
         lineage: where it all comes from: names and values, e.g. the corpus's revision.
@@ -96,7 +105,11 @@ class ReportData:
     history: list[dict[str, Any]] = field(default_factory=list)
     tests: dict[str, dict[str, Score]] = field(default_factory=dict)
     champion_tests: dict[str, dict[str, Score]] | None = None
+    decided: bool = True
     gate: list[GateRow] = field(default_factory=list)
+    breakdowns: Mapping[str, Sequence[Breakdown]] = field(default_factory=dict)
+    champion_breakdowns: Mapping[str, Sequence[Breakdown]] = field(default_factory=dict)
+    heatmaps: Sequence[Heatmap] = ()
     samples: list[Sample] = field(default_factory=list)
     config_yaml: str = ""
     lineage: dict[str, str] = field(default_factory=dict)
@@ -112,6 +125,7 @@ def render(data: ReportData) -> str:
         data=data,
         test_names=list(data.tests),
         score_rows=_score_rows(data),
+        breakdowns=breakdown_views(data.breakdowns, data.champion_breakdowns),
         charts=draw_curves(data.history),
         section=section_of(data.data, data.stages),
         samples=[_sample_view(i, s) for i, s in enumerate(data.samples[:MAX_SAMPLES], start=1)],
@@ -142,7 +156,7 @@ def _score_rows(data: ReportData) -> list[_ScoreRow]:
     for metric in metrics:
         cells = [_cell(data, test, metric) for test in data.tests]
         signatures = list(dict.fromkeys(c.score.signature for c in cells if c is not None))
-        name = _METRIC_NAMES.get(metric, metric)
+        name = METRIC_NAMES.get(metric, metric)
         rows.append(_ScoreRow(name, metric in _LESS_IS_BETTER, cells, signatures))
     return rows
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,24 @@ from pipeline.errors import ConfigError, CorpusError
 METRICS = ("bleu_intl", "bleu_13a", "chrf2", "chrf++", "ter")
 """What :func:`score_all` computes; of ``ter``, a rate of errors, less is better."""
 
+SPBLEU = "spbleu"
+"""BLEU on the pieces of FLORES-200's SentencePiece model, which sacreBLEU fetches (NLLB 2022)."""
+
+METRIC_NAMES = {
+    "bleu_intl": "BLEU (intl)",
+    "bleu_13a": "BLEU (13a)",
+    "chrf2": "chrF2",
+    "chrf++": "chrF++",
+    "ter": "TER",
+    SPBLEU: "spBLEU",
+}
+"""How people read them."""
+
+DANDA_METRICS = ("bleu_intl", "bleu_13a", "chrf2")
+"""Those that :func:`danda_scores` computes under both conventions."""
+
 DANDA_THRESHOLD = 0.5
-"""Points of :func:`danda_effect` that are worth a warning."""
+"""Points between the two conventions that are worth a warning."""
 
 _LONGEST_REPEATED_NGRAM = 4
 _REPEATS = 4
@@ -82,10 +98,31 @@ class Health:
     length_ratio: float
 
 
+@dataclass(frozen=True)
+class DandaScore:
+    """One metric under two conventions of ending a sentence; see :func:`danda_scores`.
+
+    Attributes:
+        as_written: of the translations as they are, in points.
+        as_reference: of the same, each ended as its reference is, in points.
+    """
+
+    as_written: float
+    as_reference: float
+
+    @property
+    def effect(self) -> float:
+        """The points that hang on the convention, and on nothing else."""
+        return self.as_reference - self.as_written
+
+
 def score_all(
-    hypotheses: Sequence[str], references: Sequence[str], bootstrap_samples: int
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    bootstrap_samples: int,
+    metrics: Sequence[str] = METRICS,
 ) -> dict[str, Score]:
-    """Every metric of :data:`METRICS`, in that order, with its 95% interval.
+    """Every metric of ``metrics``, in that order, with its 95% interval.
 
     TER keeps sacreBLEU's default of ignoring case, as its signature says (``case:lc``); it matters
     for the Latin words in Hindi text only.
@@ -94,17 +131,47 @@ def score_all(
         hypotheses: one translation a sentence.
         references: one reference for each.
         bootstrap_samples: resamples of the test set for the interval, at least 2.
+        metrics: of :data:`METRICS`; all of them unless given.
 
     Raises:
         CorpusError: if there are no sentences, or not one reference for each translation.
         ConfigError: if there are fewer than 2 resamples.
     """
-    _require_pairs(hypotheses, references)
-    _require_samples(bootstrap_samples)
+    require_pairs(hypotheses, references)
+    require_samples(bootstrap_samples)
     return {
-        name: _score(name, _build_metric(name), hypotheses, references, bootstrap_samples)
-        for name in METRICS
+        name: _score(name, build_metric(name), hypotheses, references, bootstrap_samples)
+        for name in metrics
     }
+
+
+def spbleu_problem() -> str | None:
+    """Why spBLEU can't be computed here, in a sentence; None if it can.
+
+    Asks the network for its model, unless that was fetched before.
+    """
+    try:
+        with warnings_only("sacrebleu"):
+            build_metric(SPBLEU)
+    except Exception as error:  # sacreBLEU, urllib and SentencePiece each have their own
+        reason = " ".join(str(error).split())
+        return (
+            f"spBLEU needs FLORES-200's SentencePiece model, but it can't be had here ({reason}): "
+            f"lay it at ~/.sacrebleu/models/flores200sacrebleuspm, or set evaluation.spbleu=false"
+        )
+    return None
+
+
+def sentence_scores(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
+    """The chrF2 of each sentence by itself, in points.
+
+    Raises:
+        CorpusError: if there are no sentences, or not one reference for each translation.
+    """
+    require_pairs(hypotheses, references)
+    metric = build_metric("chrf2")
+    pairs = zip(hypotheses, references, strict=True)
+    return [float(metric.sentence_score(h, [r]).score) for h, r in pairs]
 
 
 def paired_bootstrap(
@@ -127,15 +194,15 @@ def paired_bootstrap(
         CorpusError: if there are no sentences, or not one reference for each translation.
         ConfigError: if there are fewer than 2 resamples.
     """
-    _require_pairs(champion, references)
-    _require_pairs(challenger, references)
-    _require_samples(samples)
+    require_pairs(champion, references)
+    require_pairs(challenger, references)
+    require_samples(samples)
     from sacrebleu.significance import PairedTest
 
-    with _warnings_only("sacrebleu"):
+    with warnings_only("sacrebleu"):
         test = PairedTest(
             [("champion", list(champion)), ("challenger", list(challenger))],
-            {"BLEU": _build_metric("bleu_intl")},
+            {"BLEU": build_metric("bleu_intl")},
             [list(references)],
             test_type="bs",
             n_samples=samples,
@@ -163,7 +230,7 @@ def output_health(hypotheses: Sequence[str], references: Sequence[str]) -> Healt
         CorpusError: if there are no sentences, not one reference for each translation, or no
             character in any reference.
     """
-    _require_pairs(hypotheses, references)
+    require_pairs(hypotheses, references)
     reference_chars = sum(map(len, references))
     if not reference_chars:
         raise CorpusError(
@@ -171,41 +238,53 @@ def output_health(hypotheses: Sequence[str], references: Sequence[str]) -> Healt
             f"check the target side of the test set"
         )
     return Health(
-        empty_share=sum(map(_is_empty, hypotheses)) / len(hypotheses),
-        repeated_share=sum(map(_repeats_itself, hypotheses)) / len(hypotheses),
+        empty_share=sum(map(is_empty, hypotheses)) / len(hypotheses),
+        repeated_share=sum(map(repeats_itself, hypotheses)) / len(hypotheses),
         length_ratio=sum(map(len, hypotheses)) / reference_chars,
     )
 
 
-def danda_effect(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """The points of BLEU 13a that hang on how the end of a sentence is written, and nothing else.
+def danda_scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, DandaScore]:
+    """The metrics of :data:`DANDA_METRICS` under both conventions of ending a sentence.
 
     Hindi ends a sentence in a danda: glued to the word, after a space, or as a full stop. The
     tokenizer ``13a`` splits off the full stop but not the danda, so it sees different last words.
-    This is the BLEU of the translations with their final danda or full stop, and the space before
-    it, written as the reference writes its own, minus the BLEU of the translations as they are;
-    0 where the conventions agree.
+    The second score of each is that of the translations with their final danda or full stop, and
+    the space before it, written as the reference writes its own; equal where the conventions agree.
 
     Raises:
         CorpusError: if there are no sentences, or not one reference for each translation.
     """
-    _require_pairs(hypotheses, references)
+    require_pairs(hypotheses, references)
     unified = [_end_like(h, r) for h, r in zip(hypotheses, references, strict=True)]
-    return _bleu_13a(unified, references) - _bleu_13a(hypotheses, references)
+    found = {}
+    for name in DANDA_METRICS:
+        metric = build_metric(name)
+        written, like = (
+            float(metric.corpus_score(texts, [references]).score) for texts in (hypotheses, unified)
+        )
+        found[name] = DandaScore(written, like)
+    return found
 
 
-def danda_note(effect: float) -> str | None:
-    """One sentence of warning where a :func:`danda_effect` is over the threshold; else None."""
-    if effect <= DANDA_THRESHOLD:
+def danda_note(found: Mapping[str, DandaScore]) -> str | None:
+    """One sentence of warning where a metric's scores differ by more than the threshold."""
+    over = [
+        f"{METRIC_NAMES[name]} is {score.as_written:.1f} as written and {score.as_reference:.1f}"
+        for name, score in found.items()
+        if abs(score.effect) > DANDA_THRESHOLD
+    ]
+    if not over:
         return None
     return (
-        f"BLEU (13a) would be {effect:.1f} points higher if sentences only ended as the references "
-        f"end theirs (a danda glued to the word, a danda after a space, or a full stop); compare "
-        f"systems by BLEU (intl) or chrF."
+        f"{'; '.join(over)} if each sentence only ended as its reference does (a danda glued to "
+        f"the word, a danda after a space, or a full stop): compare systems that end their "
+        f"sentences alike, or by what differs least, chrF2."
     )
 
 
-def _build_metric(name: str) -> Any:
+def build_metric(name: str) -> Any:
+    """sacreBLEU's object for one of :data:`METRICS`."""
     # sacreBLEU imports numpy and its list of test sets; a command's --help must not wait for that.
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
@@ -216,6 +295,8 @@ def _build_metric(name: str) -> Any:
             return BLEU(tokenize="intl")
         case "bleu_13a":
             return BLEU(tokenize="13a")
+        case "spbleu":
+            return BLEU(tokenize="flores200")
         case "chrf2":
             return CHRF()
         case "chrf++":
@@ -228,7 +309,10 @@ def _build_metric(name: str) -> Any:
 def _score(
     name: str, metric: Any, hypotheses: Sequence[str], references: Sequence[str], samples: int
 ) -> Score:
-    found = metric.corpus_score(hypotheses, [references], n_bootstrap=samples)
+    try:
+        found = metric.corpus_score(hypotheses, [references], n_bootstrap=samples)
+    except TypeError:
+        found = _score_with_zeros(metric, hypotheses, references, samples)
     # sacreBLEU prints "μ = mean ± ci": the mean of the resamples' scores and half the distance of
     # their 2.5% and 97.5% points. It has no public name for the two. Centred on the mean, a skewed
     # interval can reach over the ends of the scale, where no score is.
@@ -239,8 +323,23 @@ def _score(
     return Score(float(found.score), float(low), float(high), str(metric.get_signature()))
 
 
-def _bleu_13a(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    return float(_build_metric("bleu_13a").corpus_score(hypotheses, [references]).score)
+def _score_with_zeros(
+    metric: Any, hypotheses: Sequence[str], references: Sequence[str], samples: int
+) -> Any:
+    """What ``corpus_score`` answers, also where some resamples have nothing right.
+
+    The score of such a one is a Python float and that of the others numpy's float32, which
+    :func:`statistics.mean`, called by sacreBLEU 2.6, refuses to add up.
+    """
+    from sacrebleu.metrics.base import Score as AnyScore
+    from sacrebleu.significance import _bootstrap_resample
+
+    found = metric.corpus_score(hypotheses, [references])
+    stats = metric._extract_corpus_statistics(hypotheses, [references])
+    metric.n_bootstrap = samples
+    metric.seed, resampled = _bootstrap_resample(stats, metric, samples)
+    found.estimate_ci([AnyScore(one.name, float(one.score)) for one in resampled])
+    return found
 
 
 def _end_like(hypothesis: str, reference: str) -> str:
@@ -250,12 +349,13 @@ def _end_like(hypothesis: str, reference: str) -> str:
     return hypothesis[: ours.start()] + theirs.group()
 
 
-def _is_empty(text: str) -> bool:
+def is_empty(text: str) -> bool:
+    """Whether nothing can be seen of a text."""
     # A lone joiner (ZWJ, ZWNJ) is not printable, and str.strip() would keep it.
     return not any(c.isprintable() and not c.isspace() for c in text)
 
 
-def _repeats_itself(text: str) -> bool:
+def repeats_itself(text: str) -> bool:
     """Whether an n-gram stands 4 times in a row: 3n words in a row equal those n further on."""
     words = text.split()
     for n in range(1, _LONGEST_REPEATED_NGRAM + 1):
@@ -267,7 +367,12 @@ def _repeats_itself(text: str) -> bool:
     return False
 
 
-def _require_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+def require_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None:
+    """Refuse an empty test set, and one with another number of translations.
+
+    Raises:
+        CorpusError: with both numbers.
+    """
     if len(hypotheses) != len(references):
         raise CorpusError(
             f"each translation must have one reference, but there are {len(hypotheses)} "
@@ -280,7 +385,12 @@ def _require_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None
         )
 
 
-def _require_samples(samples: int) -> None:
+def require_samples(samples: int) -> None:
+    """Refuse a bootstrap of fewer than 2 samples.
+
+    Raises:
+        ConfigError: naming the setting.
+    """
     if samples < 2:
         raise ConfigError(
             f"a bootstrap must have at least 2 samples, not {samples}; "
@@ -289,7 +399,7 @@ def _require_samples(samples: int) -> None:
 
 
 @contextlib.contextmanager
-def _warnings_only(name: str) -> Iterator[None]:
+def warnings_only(name: str) -> Iterator[None]:
     """Keep the logger ``name`` from telling of its progress."""
     logger = logging.getLogger(name)
     level = logger.level

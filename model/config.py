@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from pipeline.settings import Settings
 
 PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16"]
+DecodePrecision = Literal["auto", "fp32", "bf16", "int8"]
 ScheduleName = Literal["inverse_sqrt", "cosine", "plateau", "constant"]
 
 
@@ -290,11 +291,47 @@ class DecodeConfig(Settings):
         description="α of Wu et al. 2016, §7: scores are log-probabilities divided by "
         "((5 + length)/6)^α; 0 compares them as they are and favours short translations.",
     )
+    coverage_penalty: float = Field(
+        0.0,
+        ge=0.0,
+        description="β of Wu et al. 2016, §7: what a translation loses for source tokens that had "
+        "little attention; needs a model that tells its attention.",
+    )
+    min_length_ratio: float = Field(
+        0.0, ge=0.0, description="Target tokens that a source token calls for."
+    )
     max_length_ratio: float = Field(
         2.0, ge=0.0, description="Target tokens that a source token allows for."
     )
     max_length_extra: int = Field(
         10, ge=1, description="Target tokens allowed beyond max_length_ratio x source tokens."
+    )
+    no_repeat_ngram: int = Field(
+        0, ge=0, description="So many tokens in a row are not said twice; 0 allows any repetition."
+    )
+    method: Literal["beam", "sample"] = Field(
+        "beam",
+        description="'beam' looks for the best translation, greedily with beam_size: 1; 'sample' "
+        "draws one.",
+    )
+    temperature: float = Field(
+        1.0, gt=0.0, description="Of method 'sample': below 1 favours the probable tokens."
+    )
+    top_k: int = Field(
+        0, ge=0, description="Of method 'sample': tokens that are drawn from; 0 stands for all."
+    )
+    top_p: float = Field(
+        1.0,
+        gt=0.0,
+        le=1.0,
+        description="Of method 'sample': the fewest tokens that hold this much of the probability "
+        "are drawn from.",
+    )
+    seed: int = Field(1, ge=0, description="Of method 'sample'.")
+    precision: DecodePrecision = Field(
+        "auto",
+        description="'auto' is that of the training; 'int8', on CPUs, rounds weights and "
+        "activations of linear and recurrent layers to 8 bits.",
     )
     batch_tokens: int = Field(
         4096, ge=1, description="Source tokens x beam_size that are translated at once."
@@ -306,5 +343,23 @@ class DecodeConfig(Settings):
             raise ValueError(
                 f"n_best must be at most beam_size, not {self.n_best} and {self.beam_size}: "
                 f"lower n_best or raise beam_size"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_that_a_translation_can_have_both_lengths(self) -> Self:
+        if self.min_length_ratio > self.max_length_ratio:
+            raise ValueError(
+                f"min_length_ratio must be at most max_length_ratio, not {self.min_length_ratio} "
+                f"and {self.max_length_ratio}: change one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_that_a_sample_is_one(self) -> Self:
+        if self.method == "sample" and self.n_best > 1:
+            raise ValueError(
+                f"n_best must be 1 with method 'sample', which draws one translation, not "
+                f"{self.n_best}: leave it out"
             )
         return self

@@ -122,6 +122,10 @@ class Seq2Seq(TranslationModel):
         """The rows at ``index_R``, in its order; repeated ones grow, missing ones leave."""
         return state.reorder(index_R)
 
+    def attention(self, state: DecoderState) -> Tensor | None:
+        """Weights of the step that led to ``state``, (R, S); None without attention."""
+        return state.weights_RS
+
 
 def _drop_second_names(
     second_names: list[str], module: nn.Module, weights: dict[str, Any], prefix: str, *_: Any

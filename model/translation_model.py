@@ -28,8 +28,9 @@ class LossSums(NamedTuple):
 class TranslationModel(nn.Module, ABC):
     """Source ids to a loss in training, and to next-token probabilities in search.
 
-    None of it depends on how far a batch is padded. ``start``, ``step`` and ``reorder`` are those
-    of :class:`model.search.SearchModel`; only the model looks inside the state.
+    None of it depends on how far a batch is padded. ``start``, ``step``, ``reorder`` and
+    ``attention`` are those of :class:`model.search.SearchModel`; only the model looks inside the
+    state.
 
     Attributes:
         config: what it was built of; see :func:`model.build.build_model`.
@@ -52,3 +53,10 @@ class TranslationModel(nn.Module, ABC):
     @abstractmethod
     def reorder(self, state: Any, index_R: Tensor) -> Any:
         """The rows at ``index_R``, in its order; repeated ones grow, missing ones leave."""
+
+    def attention(self, state: Any) -> Tensor | None:
+        """Weights of the step that led to ``state``, (R, S), zero at padding.
+
+        None where the model has no attention or, as with fused attention, does not tell them.
+        """
+        return None

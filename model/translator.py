@@ -9,6 +9,7 @@ holds   this folder is what gets registered; what its manifest does not vouch fo
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,16 +18,25 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from model.architectures import AnyModelConfig
 from model.batches import pad_sources
+from model.beam import beam
 from model.build import build_model
 from model.config import DecodeConfig, PrecisionChoice
-from model.precision import autocast, resolve_precision
-from model.search import Hypothesis, beam, greedy
+from model.constrained import Constraints, Term
+from model.ensemble import Ensemble
+from model.glossary import Glossary, continuing, fitting
+from model.greedy import greedy
+from model.inference import InferencePrecision, prepared, resolve_inference
+from model.precision import autocast
+from model.sampling import sample
+from model.search import Hypothesis, max_lengths
+from model.splitting import split_line
 from model.translation_model import TranslationModel
-from pipeline.errors import ArtifactError
+from pipeline.errors import ArtifactError, ConfigError
 from pipeline.normalize import NormalizeConfig, normalize
 from pipeline.settings import Settings
 from pipeline.storage import sha256_of
@@ -50,18 +60,32 @@ class TranslatorConfig(Settings):
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One of several translations of a line, with its score."""
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Translation:
-    """One translated sentence.
+    """One translated line.
 
     Attributes:
         text: the translation.
-        score: its length-normalised log-probability; 0 for an empty source.
-        truncated: whether the source was longer than the model's limit and was cut there.
+        score: its log-probability with length and coverage penalty, the higher the better; of
+            several pieces, the mean of theirs; 0 for an empty source.
+        pieces: in how many the line was translated, as it was longer than the model's limit; 1 if
+            it was not.
+        n_best: the best translations, ``text`` being the first; none for an empty source.
+        unforced: terms of the glossary that stand in the line and could not be forced, and why.
     """
 
     text: str
     score: float
-    truncated: bool = False
+    pieces: int = 1
+    n_best: tuple[Candidate, ...] = ()
+    unforced: tuple[str, ...] = ()
 
 
 class Translator:
@@ -69,7 +93,7 @@ class Translator:
 
     Args:
         config: from ``translator.json``.
-        model: with its weights.
+        model: with its weights, or several of them.
         source: the tokenizer of the text that comes in.
         target: that of the text that goes out.
         device: where the model runs.
@@ -78,7 +102,7 @@ class Translator:
     def __init__(
         self,
         config: TranslatorConfig,
-        model: TranslationModel,
+        model: TranslationModel | Ensemble,
         source: Tokenizer,
         target: Tokenizer,
         device: torch.device | None = None,
@@ -88,6 +112,7 @@ class Translator:
         self.model = model.to(self.device).eval()
         self.source = source
         self.target = target
+        self._prepared: dict[InferencePrecision, TranslationModel | Ensemble] = {}
 
     @classmethod
     def load(cls, folder: Path, device: torch.device | None = None) -> Translator:
@@ -104,52 +129,184 @@ class Translator:
                 f"{folder / SETTINGS} must have format version {FORMAT_VERSION}, but has "
                 f"{settings['format_version']}: load it with the version of anuvad that wrote it"
             )
-        config = TranslatorConfig.model_validate(settings)
+        try:
+            config = TranslatorConfig.model_validate(settings)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            key = ".".join(str(part) for part in problem["loc"])
+            raise ArtifactError(
+                f"{folder / SETTINGS} must hold settings that this version of anuvad knows, but "
+                f"{key}: {problem['msg']}; load it with the version that wrote it"
+            ) from error
         source, target = (Tokenizer.load(folder / f"{name}.model") for name in LANGUAGES)
         model = build_model(config.model, len(source), len(target))
         model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
         return cls(config, model, source, target, device)
 
+    @classmethod
+    def load_ensemble(
+        cls, folders: Sequence[Path], device: torch.device | None = None
+    ) -> Translator:
+        """One translator of several model folders, of which the first one's settings are taken.
+
+        The shortest limit of the sources is the limit of all.
+
+        Raises:
+            ArtifactError: as :meth:`load`, and if the folders' tokenizers differ.
+        """
+        translators = [cls.load(folder, device) for folder in folders]
+        first = translators[0]
+        if len(translators) == 1:
+            return first
+        for folder in folders[1:]:
+            _require_one_vocabulary(folders[0], folder)
+        limit = min(translator.config.max_source_tokens for translator in translators)
+        models = [t.model for t in translators if isinstance(t.model, TranslationModel)]
+        return cls(
+            first.config.model_copy(update={"max_source_tokens": limit}),
+            Ensemble(models),
+            first.source,
+            first.target,
+            device,
+        )
+
     def translate(
-        self, sentences: Sequence[str], decode: DecodeConfig | None = None
+        self,
+        sentences: Sequence[str],
+        decode: DecodeConfig | None = None,
+        glossary: Glossary | None = None,
     ) -> list[Translation]:
         """Translate ``sentences``, one translation each, in their order.
 
         They are sorted by length and batched by tokens, so any number can be given. An empty
-        sentence stays empty. One over the model's limit is cut there, and its translation says so.
+        sentence stays empty. One over the model's limit is translated in pieces, and its
+        translation says so; see :func:`model.splitting.split_line`.
 
         Args:
             sentences: English, one sentence each.
             decode: settings of the search; the model's own if None.
+            glossary: terms that must be said where their source stands in a line; the n-gram block
+                does not hold in such a line.
+
+        Raises:
+            ConfigError: if terms are to be forced into a sample.
         """
         settings = decode or self.config.decode
+        if glossary is not None and settings.method == "sample":
+            raise ConfigError("a glossary needs decode.method: beam, not sample: leave one out")
+        texts = [self.normalized(text) for text in sentences]
+        lines = [split_line(text, self.config.max_source_tokens, self.source) for text in texts]
+        sources = [piece for pieces in lines for piece in pieces]
+        # What the vocabulary can't spell is still in the text, unless the line is cut in pieces.
+        spoken = [
+            part
+            for text, pieces in zip(texts, lines, strict=True)
+            for part in ([text] if len(pieces) == 1 else self.source.decode(pieces))
+        ]
+        terms, refused = self._terms(spoken, sources, settings, glossary)
+        found = zip(self._translate_ids(sources, settings, terms), refused, strict=True)
+        return [_joined(list(itertools.islice(found, len(pieces)))) for pieces in lines]
+
+    def normalized(self, text: str) -> str:
+        """What the model's normaliser makes of a text."""
         # The rules' counts are for the data report; a translation has no use for them.
         unused: Counter[str] = Counter()
-        texts = [normalize(text, self.config.normalize, unused) for text in sentences]
-        ids = self.source.encode(texts)
-        limit = self.config.max_source_tokens
-        truncated = [len(row) > limit for row in ids]
-        ids = [row[:limit] for row in ids]
-        translations = [Translation("", 0.0)] * len(ids)
-        for places in _batches([len(row) for row in ids], settings):
-            source_BS, lengths_B = pad_sources([ids[place] for place in places])
-            found = self._search(source_BS, lengths_B, settings)
-            outputs = self.target.decode([hypothesis.tokens for hypothesis in found])
-            for place, text, hypothesis in zip(places, outputs, found, strict=True):
-                # Bytes can spell a newline, but a translation is one line.
-                line = " ".join(text.split("\n"))
-                translations[place] = Translation(line, hypothesis.score, truncated[place])
+        return normalize(text, self.config.normalize, unused)
+
+    def _terms(
+        self,
+        texts: Sequence[str],
+        sources: Sequence[Sequence[int]],
+        settings: DecodeConfig,
+        glossary: Glossary | None,
+    ) -> tuple[list[list[Term]], list[list[str]]]:
+        """Of each source, its text beside it, the terms to be forced, and why others can't be."""
+        if glossary is None or not sources:
+            return [[] for _ in sources], [[] for _ in sources]
+        rooms = max_lengths(torch.tensor([len(ids) + 1 for ids in sources]), settings).tolist()
+        fitted = [
+            fitting(glossary.found_in(text), room, self.target)
+            for text, room in zip(texts, rooms, strict=True)
+        ]
+        return [terms for terms, _ in fitted], [refused for _, refused in fitted]
+
+    def _translate_ids(
+        self,
+        sources: Sequence[Sequence[int]],
+        settings: DecodeConfig,
+        terms: Sequence[Sequence[Term]],
+    ) -> list[list[Candidate]]:
+        """The best translations of each source, best first; none of an empty one."""
+        translations: list[list[Candidate]] = [[] for _ in sources]
+        for places in _batches([len(row) for row in sources], settings):
+            source_BS, lengths_B = pad_sources([sources[place] for place in places])
+            forced = [terms[place] for place in places]
+            searched = self._search(source_BS, lengths_B, settings, places, forced)
+            for place, found in zip(places, searched, strict=True):
+                outputs = self.target.decode([hypothesis.tokens for hypothesis in found])
+                translations[place] = [
+                    # Bytes can spell a newline, but a translation is one line.
+                    Candidate(" ".join(text.split("\n")), hypothesis.score)
+                    for text, hypothesis in zip(outputs, found, strict=True)
+                ]
         return translations
 
     def _search(
-        self, source_BS: Tensor, lengths_B: Tensor, settings: DecodeConfig
-    ) -> list[Hypothesis]:
-        precision = resolve_precision(self.config.precision, self.device)
-        with torch.inference_mode(), autocast(precision, self.device):
+        self,
+        source_BS: Tensor,
+        lengths_B: Tensor,
+        settings: DecodeConfig,
+        places: Sequence[int],
+        terms: Sequence[Sequence[Term]],
+    ) -> list[list[Hypothesis]]:
+        precision = resolve_inference(settings.precision, self.config.precision, self.device)
+        if precision not in self._prepared:
+            self._prepared[precision] = prepared(self.model, precision)
+        model = self._prepared[precision]
+        source_BS = source_BS.to(self.device)
+        half = autocast("bf16" if precision == "bf16" else "fp32", self.device)
+        with torch.inference_mode(), half:
+            if any(terms):
+                limit_B = max_lengths(lengths_B, settings)
+                constraints = Constraints(terms, continuing(self.target), limit_B)
+                repeating = settings.model_copy(update={"no_repeat_ngram": 0})
+                return beam(model, source_BS, lengths_B, repeating, constraints)
+            if settings.method == "sample":
+                drawn = sample(model, source_BS, lengths_B, settings, places)
+                return [[hypothesis] for hypothesis in drawn]
             if settings.beam_size == 1:
-                return greedy(self.model, source_BS.to(self.device), lengths_B, settings)
-            found = beam(self.model, source_BS.to(self.device), lengths_B, settings)
-            return [hypotheses[0] for hypotheses in found]
+                best = greedy(model, source_BS, lengths_B, settings)
+                return [[hypothesis] for hypothesis in best]
+            return beam(model, source_BS, lengths_B, settings)
+
+
+def _require_one_vocabulary(first: Path, second: Path) -> None:
+    for language in LANGUAGES:
+        ours, theirs = (sha256_of(folder / f"{language}.model") for folder in (first, second))
+        if ours != theirs:
+            raise ArtifactError(
+                f"models that translate together must share their tokenizers, but {language}.model "
+                f"has sha256 {ours} in {first} and {theirs} in {second}: train them on one "
+                f"tokenizer artifact"
+            )
+
+
+def _joined(pieces: Sequence[tuple[Sequence[Candidate], Sequence[str]]]) -> Translation:
+    """The translation of a line from the candidates of its pieces, the n-th with the n-th.
+
+    Beside them stands what could not be forced into each piece.
+    """
+    n_best = tuple(
+        Candidate(
+            " ".join(candidate.text for candidate in candidates if candidate.text),
+            sum(candidate.score for candidate in candidates) / len(candidates),
+        )
+        for candidates in zip(*(found for found, _ in pieces), strict=False)
+    )
+    if not n_best:
+        return Translation("", 0.0)
+    unforced = tuple(dict.fromkeys(reason for _, refused in pieces for reason in refused))
+    return Translation(n_best[0].text, n_best[0].score, len(pieces), n_best, unforced)
 
 
 def _batches(lengths: Sequence[int], settings: DecodeConfig) -> Iterator[list[int]]:

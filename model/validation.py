@@ -13,8 +13,8 @@ import torch
 from model.batch_plan import MicroBatch, PairIds, micro_batches
 from model.config import DecodeConfig
 from model.dataset import TokenDataset
+from model.greedy import greedy
 from model.precision import Precision, autocast
-from model.search import greedy
 from model.translation_model import TranslationModel
 from model.workers import Workers
 from pipeline.errors import TrainingError

@@ -11,19 +11,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from pipeline.artifacts import Artifact
 from pipeline.errors import ConfigError, CorpusError
 from pipeline.formats import SCHEMA
 from pipeline.phrasebook import generate
-from pipeline.sources import InputFile, SourceConfig, input_files, kind_of, number_by_split
+from pipeline.sources import (
+    InputFile,
+    SourceConfig,
+    TestSetConfig,
+    input_files,
+    kind_of,
+    number_by_split,
+)
+
+TestName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+SourceT = TypeVar("SourceT", bound=SourceConfig)
 
 _BATCH_ROWS = 1 << 14
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -44,6 +54,13 @@ class CorpusConfig(SourceConfig):
     )
     part_bytes: int = Field(
         32 << 20, ge=1 << 10, description="bytes that one download task fetches"
+    )
+    tests: dict[
+        Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$")], TestSetConfig
+    ] = Field(
+        {},
+        description="name → a test set from elsewhere, which becomes a split of that name: "
+        "evaluation.tests can name it, and nothing of it stays in training",
     )
     train_split: str = "train"
     validation_split: str = "validation"
@@ -73,6 +90,18 @@ class CorpusConfig(SourceConfig):
         return self
 
     @model_validator(mode="after")
+    def _tests_have_names_of_their_own(self) -> CorpusConfig:
+        taken = {self.train_split, self.validation_split}
+        taken |= {source.name for source in self.each if source.name is not None}
+        both = sorted(taken & self.tests.keys())
+        if both:
+            raise ValueError(
+                f"a test set of corpus.tests must not be called as a split or a source is, but "
+                f"{', '.join(both)} is; give it another name"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _splits_differ(self) -> CorpusConfig:
         if self.train_split == self.validation_split:
             raise ValueError(
@@ -87,6 +116,11 @@ class CorpusConfig(SourceConfig):
         return self.sources or (self,)
 
     @property
+    def inputs(self) -> tuple[SourceConfig, ...]:
+        """All that is read: the sources, and the test sets from elsewhere behind them."""
+        return (*self.each, *(test.called(name) for name, test in self.tests.items()))
+
+    @property
     def licences(self) -> str:
         """Of all sources, each once: ``CC BY-NC 4.0; CC BY-SA 4.0``."""
         return "; ".join(dict.fromkeys(source.licence for source in self.each))
@@ -99,16 +133,16 @@ class CorpusConfig(SourceConfig):
     def with_commits(self, resolve: Callable[[str, str], str]) -> CorpusConfig:
         """The same with each hub source's revision as ``resolve(dataset, revision)`` names it."""
 
-        def pinned(source: SourceConfig) -> SourceConfig:
+        def pinned(source: SourceT) -> SourceT:
             if kind_of(source) != "hub" or source.revision is None:
                 return source
             return source.model_copy(update={"revision": resolve(source.source, source.revision)})
 
+        tests = {name: pinned(test) for name, test in self.tests.items()}
         if self.sources:
-            return self.model_copy(update={"sources": tuple(map(pinned, self.sources))})
-        found = pinned(self)
-        assert isinstance(found, CorpusConfig)
-        return found
+            sources = tuple(map(pinned, self.sources))
+            return self.model_copy(update={"sources": sources, "tests": tests})
+        return pinned(self.model_copy(update={"tests": tests}))
 
     def in_words(self) -> str:
         """The sources as one reads them: ``cfilt/iitb-english-hindi``, ``web/*.tsv``."""
@@ -201,18 +235,40 @@ def identity(source: SourceConfig) -> dict[str, Any]:
 
 
 def _columns(source: SourceConfig) -> dict[str, str]:
+    """What of a source is read, where that is not all of the usual columns."""
     columns = {"english": source.english, "hindi": source.hindi}
-    return {} if columns == {"english": "en", "hindi": "hi"} else columns
+    found = {} if columns == {"english": "en", "hindi": "hi"} else columns
+    if isinstance(source, TestSetConfig) and source.take is not None:
+        found["take"] = source.take
+    return found
 
 
 def named_files(source: SourceConfig) -> dict[str, InputFile]:
     """Name in the corpus artifact → the file of a source of the kind ``files``.
 
     Raises:
-        CorpusError: see :func:`~pipeline.sources.input_files`.
+        CorpusError: see :func:`~pipeline.sources.input_files`; or if none is of the split that is
+            to be read.
     """
     files = input_files(source)
-    return dict(zip(names_of(source, [file.split for file in files]), files, strict=True))
+    called = [source.split_called(file.split) for file in files]
+    read = [replace(f, split=c) for f, c in zip(files, called, strict=True) if c is not None]
+    require_read(source, read, [file.split for file in files])
+    return dict(zip(names_of(source, [file.split for file in read]), read, strict=True))
+
+
+def require_read(source: SourceConfig, read: Sequence[object], splits: Sequence[str]) -> None:
+    """Refuse a test set without a file of the split that is to be read.
+
+    Raises:
+        CorpusError: naming the splits that it has.
+    """
+    if not read:
+        assert isinstance(source, TestSetConfig)
+        raise CorpusError(
+            f"the test set {source.label} must have the split {source.take}, but {source.source} "
+            f"has {', '.join(sorted(set(splits)))}; corpus.tests.{source.label}.take names it"
+        )
 
 
 def names_of(source: SourceConfig, splits: Sequence[str]) -> list[str]:

@@ -107,6 +107,44 @@ class SourceConfig(Settings):
         kind = kind_of(self)
         return self.source.rpartition("/")[2].lower() if kind == "hub" else kind
 
+    def split_called(self, split: str) -> str | None:
+        """What the corpus calls a split of this source; None if it is not read."""
+        return split
+
+
+class TestSetConfig(SourceConfig):
+    """A test set that is no split of what is trained on: a split of the corpus by its name."""
+
+    __test__ = False  # pytest takes it for a class of tests
+
+    take: str | None = Field(
+        None,
+        pattern=r"^\w+$",
+        description="the split of it that is read, such as `devtest`; all of it unless set",
+    )
+
+    @model_validator(mode="after")
+    def _has_no_place_in_training(self) -> TestSetConfig:
+        if self.source in ("phrasebook", "inline"):
+            raise ValueError(
+                f"the source of a test set must be a hub id or files, not {self.source!r}, whose "
+                f"test splits are the corpus's own"
+            )
+        unread = sorted({"name", "split", "max_pairs"} & self.model_fields_set)
+        if unread:
+            raise ValueError(
+                f"a test set is called by its key and read whole, but has {', '.join(unread)}; "
+                f"`take` names the split of it that is read"
+            )
+        return self
+
+    def called(self, name: str) -> TestSetConfig:
+        """The same under its name, with every file that has no other split belonging to it."""
+        return self.model_copy(update={"name": name, "split": None if self.take else name})
+
+    def split_called(self, split: str) -> str | None:
+        return self.name if self.take in (None, split) else None
+
 
 def kind_of(source: SourceConfig) -> SourceKind:
     """Which kind of source it is.

@@ -120,6 +120,11 @@ class Tokenizer:
             tuple(not (p.IsControl(i) or p.IsUnknown(i) or p.IsByte(i)) for i in ids),
         )
 
+    def pieces(self) -> list[str | None]:
+        """By id, the piece, with ``▁`` for a space; a byte's is None, a special id's ``<…>``."""
+        p = self._processor
+        return [None if p.IsByte(i) else p.IdToPiece(i) for i in range(len(self))]
+
     def bytes_mask(self) -> npt.NDArray[np.bool_]:
         """By id, whether it is a byte of a character that no piece has."""
         return np.array([self._processor.IsByte(i) for i in range(len(self))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from pipeline import artifacts, corpus
@@ -10,7 +10,7 @@ from pipeline.artifacts import Artifact, ArtifactSpec, Counts, FileEntry, Part, 
 from pipeline.errors import CorpusError
 from pipeline.formats import write_corpus_file
 from pipeline.runner import Task
-from pipeline.sources import InputFile, SourceConfig, kind_of
+from pipeline.sources import InputFile, SourceConfig, TestSetConfig, kind_of
 from pipeline.stages.hub import DOWNLOADED, download_files, list_files
 from pipeline.stages.stage import DataConfig, StageRun
 from pipeline.storage import Storage
@@ -19,7 +19,8 @@ from pipeline.storage import Storage
 def run_corpus(run: StageRun) -> Artifact:
     """Bring every source's files into the artifact."""
     parts: list[Part] = []
-    for source in run.config.corpus.each:
+    for source in run.config.corpus.inputs:
+        _require_new_split(source, parts)
         kind = kind_of(source)
         if kind == "hub":
             parts += _fetch(run, source, run.spec.settings["sources"][source.label]["revision"])
@@ -44,12 +45,27 @@ def _check_splits(config: DataConfig, seen: Set[str]) -> None:
         )
 
 
+def _require_new_split(source: SourceConfig, parts: Sequence[Part]) -> None:
+    if isinstance(source, TestSetConfig):
+        seen = {corpus.split_of(file.name) for part in parts for file in part.files}
+        if source.label in seen:
+            raise CorpusError(
+                f"the test set {source.label} of corpus.tests must be a split of its own, but the "
+                f"corpus has the splits {', '.join(sorted(seen))}; give it another name"
+            )
+
+
 def _fetch(run: StageRun, source: SourceConfig, revision: str) -> list[Part]:
     listed = list_files(run, source.source, revision)
-    if not run.config.corpus.sources:
+    called = [source.split_called(corpus.split_of(f.name)) for f in listed]
+    if isinstance(source, TestSetConfig):
+        splits = [corpus.split_of(f.name) for f in listed]
+        listed = [f for f, c in zip(listed, called, strict=True) if c is not None]
+        corpus.require_read(source, listed, splits)
+    elif not run.config.corpus.sources:
         # Before anything is fetched; of several sources another one may have what is missing.
         _check_splits(run.config, {corpus.split_of(f.name) for f in listed})
-    names = corpus.names_of(source, [corpus.split_of(f.name) for f in listed])
+    names = corpus.names_of(source, [split for split in called if split is not None])
     files = [replace(f, name=name) for f, name in zip(listed, names, strict=True)]
     columns = (source.english, source.hindi)
     return download_files(run, source.source, revision, files, columns)

@@ -31,7 +31,7 @@ def specs(config: DataConfig, storage: Storage) -> dict[str, ArtifactSpec]:
         ConfigError: if the corpus source can't be understood.
         CorpusError: if its folder holds no corpus, or the hub does not name the commit.
     """
-    sources = config.corpus.with_commits(partial(resolve_revision, storage)).each
+    sources = config.corpus.with_commits(partial(resolve_revision, storage)).inputs
     made = [
         ArtifactSpec(
             "corpus",

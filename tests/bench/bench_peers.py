@@ -111,10 +111,10 @@ def measure(options: argparse.Namespace) -> list[Figure]:
         )
     joeynmt, eole = python_of("joeynmt"), python_of("eole")
     pieces = PIECES if options.data else PHRASEBOOK_PIECES
-    ours = Bench(_corpus(options.data), BENCH / "data", pieces)
+    ours = Bench(corpus_or_generated(options.data), BENCH / "data", pieces)
     say("preparing the corpus")
     ours.prepare()
-    peers = Peers(_pieces(ours), options.seconds, joeynmt, eole)
+    peers = Peers(write_bench_pieces(ours), options.seconds, joeynmt, eole)
     parts: dict[str, Callable[[], list[Figure]]] = {
         "one-thread": lambda: _one_thread(ours, peers, options.rounds),
         "both-cores": lambda: _both_cores(ours, peers, options.rounds),
@@ -123,14 +123,16 @@ def measure(options: argparse.Namespace) -> list[Figure]:
     return [figure for name in NAMES if name in options.only for figure in parts[name]()]
 
 
-def _corpus(data: Path | None) -> Path:
+def corpus_or_generated(data: Path | None) -> Path:
+    """``data``, or pairs that are generated once."""
     if data is not None:
         return data.resolve()
     generated = BENCH / "generated"
     return generated if generated.is_dir() else generate(generated)
 
 
-def _pieces(ours: Bench) -> Path:
+def write_bench_pieces(ours: Bench) -> Path:
+    """The prepared pairs as the peers read them; the folder."""
     folder = BENCH / "pieces"
     config = bench_config(str(ours.storage), ours.places())
     data, vocab_sizes = bench_data(config)

@@ -28,6 +28,7 @@ def take_rounds(
     contestants: Mapping[str, Mapping[str, Callable[[], float]]],
     rounds: int,
     say: Callable[[str], None],
+    unit: str = "target tokens/s",
 ) -> dict[str, list[float]]:
     """The rates of each contestant, round by round.
 
@@ -36,6 +37,7 @@ def take_rounds(
             them, later ones the one that was fastest then.
         rounds: how many.
         say: is told each rate.
+        unit: what a rate is.
     """
     chosen = {name: dict(variants) for name, variants in contestants.items()}
     rates: dict[str, list[float]] = {name: [] for name in contestants}
@@ -45,7 +47,7 @@ def take_rounds(
             for variant, measure in variants.items():
                 found[variant] = measure()
                 label = f"{name}, {variant}" if variant else name
-                say(f"round {number}: {label}: {found[variant]:,.0f} target tokens/s")
+                say(f"round {number}: {label}: {_rounded(found[variant])} {unit}")
             best = max(found, key=found.__getitem__)
             rates[name].append(found[best])
             chosen[name] = {best: variants[best]}
@@ -56,4 +58,10 @@ def ratio_figure(what: str, ours: Sequence[float], theirs: Sequence[float], goal
     """The median of the rounds' ratios beside its goal, with both medians in words."""
     ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
     a, b = statistics.median(ours), statistics.median(theirs)
-    return Figure(what, f"{ratio:.2f} × ({a:,.0f} ÷ {b:,.0f}/s)", str(goal), ratio >= goal.at_least)
+    return Figure(
+        what, f"{ratio:.2f} × ({_rounded(a)} ÷ {_rounded(b)}/s)", str(goal), ratio >= goal.at_least
+    )
+
+
+def _rounded(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"

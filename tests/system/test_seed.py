@@ -178,10 +178,13 @@ def test_the_champion_translates_standard_input_line_by_line(first: Finished, wo
     assert done.out == "धन्यवाद\n\nनमस्ते\n"
 
 
-def test_a_sentence_that_is_too_long_is_cut_with_a_warning(first: Finished, world: World) -> None:
+def test_a_line_that_is_too_long_is_translated_in_pieces_with_a_warning(
+    first: Finished, world: World
+) -> None:
     done = world.translate("--model", CHAMPION, "hello " * 200, "hello")
     assert done.code == 0
     assert done.err.startswith("warning: line 1 is longer than the model's")
+    assert done.err.endswith("pieces\n")
     assert done.err.count("\n") == 1
     assert done.out.count("\n") == 2
     assert done.out.endswith("\nनमस्ते\n")
@@ -277,6 +280,70 @@ def test_evaluate_prints_every_metric_with_interval_and_signature(
     assert scores["bleu_intl"]["score"] == pytest.approx(100)
     assert scores["chrf2"]["score"] == pytest.approx(100)
     assert scores["ter"]["score"] == pytest.approx(0)
+
+
+def test_the_sacrebleu_command_agrees_on_the_outputs_to_the_last_digit(
+    first: Finished, world: World
+) -> None:
+    found = world.json("evaluate")
+    scores, folder = found["tests"]["test"], Path(found["details"]["test"]["outputs"])
+    command = "-m sacrebleu references.txt -i hypotheses.txt -f json -w 12"
+    for options, names in {
+        "-m bleu chrf ter --tokenize intl": ("bleu_intl", "chrf2", "ter"),
+        "-m bleu chrf --tokenize 13a --chrf-word-order 2": ("bleu_13a", "chrf++"),
+    }.items():
+        done = run([sys.executable, *command.split(), *options.split()], folder)
+        assert done.code == 0, done.err
+        for name, line in zip(names, json.loads(done.out), strict=True):
+            assert f"{scores[name]['score']:.12f}" == f"{line['score']:.12f}", name
+
+
+def test_an_evaluation_has_a_report_and_its_files_lie_in_the_run(
+    first: Finished, world: World
+) -> None:
+    found = world.json("evaluate")
+    page = Page(Path(found["report"]).read_text(encoding="utf-8"))
+    for text in (
+        "seed version 1",
+        "Scored: test",
+        "Breakdowns",
+        "for all sentences: Words of the source: 1 to 5;",
+    ):
+        assert text in page.words
+    kept = {p.name for p in (world.storage / "mlartifacts").rglob("*") if p.is_file()}
+    files = {"outputs.parquet", "references.txt", "hypotheses.txt", "scores.json"}
+    assert kept >= files | {Path(found["report"]).name}
+    tags = world.mlflow()["versions"]["1"]["tags"]
+    assert tags["anuvad.test_set.test"] == found["details"]["test"]["test_hash"]
+    assert json.loads(tags["anuvad.decode.test"])["beam_size"] == 1
+    assert found["notes"] == []
+
+
+def test_every_word_of_the_test_set_was_seen_in_training(first: Finished, world: World) -> None:
+    cuts = {b["key"]: b for b in world.json("evaluate")["details"]["test"]["breakdowns"]}
+    assert [(b["label"], b["sentences"]) for b in cuts["unseen"]["buckets"]] == [("none", 6)]
+
+
+def test_a_model_without_attention_says_that_it_looks_at_nothing(
+    first: Finished, world: World
+) -> None:
+    done = anuvad(
+        *("explain", "hello", "--model", CHAMPION, "--storage", world.storage), cwd=world.home
+    )
+    assert (done.code, done.out) == (0, "नमस्ते\n")
+    assert done.err == "this model has no attention: nothing says what it looked at\n"
+
+
+def test_a_test_set_from_elsewhere_is_scored_with_a_warning(
+    first: Finished, world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "greetings.tsv").write_text("en\thi\nhello\tनमस्ते\nthank you\tधन्यवाद\n", "utf-8")
+    extra = f"corpus.tests.greetings.source={tmp_path}/greetings.tsv"
+    found = world.json("evaluate", extra, "--test", "greetings")
+    assert found["tests"].keys() == {"greetings"}
+    assert found["tests"]["greetings"]["chrf2"]["score"] == pytest.approx(100)
+    (note,) = found["notes"]
+    assert note.startswith("On greetings: version 1 was trained on a corpus without this test set")
 
 
 def test_promote_leaves_the_champion_what_it_is(first: Finished, world: World) -> None:
@@ -393,6 +460,21 @@ def test_a_second_version_is_held_against_the_champion(
     assert [v["promoted"] for v in found["versions"]] == [False, True]
     assert found["versions"][0]["why"] == second["why"]
     assert len(found["runs"]) == 2
+
+
+def test_two_versions_are_compared_sentence_by_sentence(second: Any, world: World) -> None:
+    found = world.json("compare", "--models", "1", "challenger")
+    assert (found["a"]["version"], found["b"]["version"]) == ("1", "2")
+    compared = found["tests"]["test"]
+    assert (compared["wins"], compared["losses"], compared["ties"]) == (0, 0, 6)
+    assert [t["metric"] for t in compared["tests"]] == ["bleu_intl", "chrf2"]
+    for test in compared["tests"]:
+        assert (test["difference"], test["bootstrap_p"], test["randomisation_p"]) == (0, 1, 1)
+    done = world.run("compare", "--models", "1", "1")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith(
+        "error: --models must name two versions, but 1 and 1 are both models:/seed/1\n"
+    )
 
 
 def test_a_champion_that_was_named_by_hand_has_no_champion_before(

@@ -20,7 +20,7 @@ import eole.trainer
 import torch
 from eole.bin.run.train import train
 from eole.config.run import TrainConfig
-from options import build_parser
+from options import training_parser
 from stopwatch import Enough, Stopwatch
 
 _NEVER = 1_000_000_000
@@ -28,7 +28,7 @@ _NEVER = 1_000_000_000
 
 def main() -> None:
     """Parse, train, print."""
-    parser = build_parser(__doc__)
+    parser = training_parser(__doc__)
     parser.add_argument("--precision", choices=("fp32", "bf16"), required=True)
     parser.add_argument("--attention", choices=("mlp", "general"), required=True)
     parser.add_argument("--input-feeding", action="store_true")

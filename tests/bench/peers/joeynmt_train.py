@@ -22,7 +22,7 @@ from joeynmt.config import parse_global_args, set_validation_args
 from joeynmt.helpers import make_model_dir
 from joeynmt.prediction import prepare
 from joeynmt.training import TrainManager
-from options import build_parser
+from options import training_parser
 from stopwatch import Enough, Stopwatch
 
 _NEVER = 1_000_000_000
@@ -30,7 +30,7 @@ _NEVER = 1_000_000_000
 
 def main() -> None:
     """Parse, train, print."""
-    parser = build_parser(__doc__)
+    parser = training_parser(__doc__)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     stopwatch = Stopwatch(options.warmup_s, options.seconds)

@@ -45,3 +45,9 @@ def test_a_ratio_is_the_median_of_the_rounds_and_not_of_the_rates() -> None:
 
 def test_a_goal_is_reached_by_what_equals_it() -> None:
     assert ratio_figure("ours ÷ theirs", [400], [100], Goal(4, 5.5)).reached
+
+
+def test_a_slow_rate_keeps_a_digit_and_its_unit() -> None:
+    said: list[str] = []
+    take_rounds({"JoeyNMT": {"16": lambda: 3.26}}, 1, said.append, "sentences/s")
+    assert said == ["round 1: JoeyNMT, 16: 3.3 sentences/s"]

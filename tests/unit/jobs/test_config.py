@@ -72,6 +72,17 @@ def test_dotted_overrides_win_over_the_file_and_over_each_other_in_order(small: 
     assert config.evaluation.tests == ("test", "hard")
 
 
+def test_a_test_set_can_be_added_by_overrides_and_its_keys_are_known(small: Path) -> None:
+    config = load_config(str(small), ["corpus.tests.flores.source=flores/*.tsv # 1"])
+    assert config.corpus.tests["flores"].source == "flores/*.tsv # 1"
+    sentence = refusal(
+        small, "corpus.tests.flores.source=flores.tsv", "corpus.tests.flores.tke=test"
+    )
+    assert "there is no key corpus.tests.flores.tke; did you mean corpus.tests.flores.take?" in (
+        sentence
+    )
+
+
 def test_an_override_may_hold_an_equals_sign(small: Path) -> None:
     assert load_config(str(small), ["storage=s3://b?region=x"]).storage == "s3://b?region=x"
 
@@ -256,3 +267,15 @@ def test_an_override_that_refers_to_nothing_is_refused(small: Path) -> None:
 def test_a_section_resolves_to_json_values(small: Path) -> None:
     config: Config = load_config(str(small), ["evaluation.tests=[test,hard]"])
     assert resolved(config, "evaluation")["tests"] == ["test", "hard"]
+
+
+@pytest.mark.parametrize("model", ["architecture=transformer", "attention=none"])
+def test_a_coverage_penalty_needs_a_model_that_tells_its_attention(small: Path, model: str) -> None:
+    changes = [f"model.{model}", "decode.coverage_penalty=0.2"]
+    if model == "attention=none":
+        changes.append("model.bidirectional=false")
+    assert refusal(small, *changes).endswith(
+        "decode.coverage_penalty must be 0 with a model that has no attention or does not tell its "
+        "weights, but is 0.2: set it to 0"
+    )
+    assert load_config(str(small), ["decode.coverage_penalty=0.2"]).decode.coverage_penalty == 0.2

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from html_page import Page
+from jobs.breakdown import Breakdown, Bucket
 from jobs.curves import draw_curves
 from jobs.page import StageRow
-from jobs.report import MAX_SAMPLES, GateRow, ReportData, Sample, _compare, render
+from jobs.report import MAX_SAMPLES, GateRow, Heatmap, ReportData, Sample, _compare, render
 from jobs.scores import Score
 
 SIGNATURE = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:no|tok:intl|smooth:exp|version:2.6.0"
@@ -121,6 +122,38 @@ def test_a_metric_that_one_test_set_lacks_is_not_scored() -> None:
     assert "66.00 65.00 – 67.00 +2.00, worse not scored" in page().words
 
 
+def bucket(label: str, sentences: int, *points: float) -> Bucket:
+    names = ("bleu_intl", "chrf2")[: len(points)]
+    scores = {m: Score(p, p - 1, p + 1, "") for m, p in zip(names, points, strict=True)}
+    return Bucket(label, sentences, scores)
+
+
+def test_breakdowns_show_scores_the_champion_and_what_was_too_few() -> None:
+    cut = Breakdown("length", "Words", (bucket("1 to 5", 12), bucket("6 to 10", 88, 18.5, 42.0)))
+    one = Breakdown("latin", "Latin words", (bucket("none", 100, 20.0, 43.0),))
+    before = Breakdown("length", "Words", (bucket("6 to 10", 88, 37.0, 41.0),))
+    shown = page(breakdowns={"test": [cut, one]}, champion_breakdowns={"test": [before]})
+    assert "1 to 5 12 too few to score 6 to 10 88 18.5 42.0" in shown.words
+    assert "The same for all sentences: Latin words: none." in shown.words
+    titles = [attributes.get("title") for _, attributes in shown.tags if "style" in attributes]
+    assert titles[0] == "17.50 – 19.50, champion before 37.00"
+    styles = [attributes["style"] for _, attributes in shown.tags if "style" in attributes]
+    # The scale ends at 40 and at 50 points: the next ten above all that is on it.
+    assert styles[:2] == ["--low:43.75;--high:48.75;--score:46.25", "--before:92.50"]
+
+
+def test_a_heatmap_has_a_row_for_each_word_and_no_numbers_below_ten_per_cent() -> None:
+    heatmap = Heatmap("test", ["river", "</s>"], ["नदी", "</s>"], [[0.94, 0.06], [0.1, 0.9]])
+    assert "river ⏎ नदी 94 ⏎ 10 90" in page(heatmaps=[heatmap]).words
+
+
+def test_an_evaluation_by_itself_is_neither_promoted_nor_not() -> None:
+    words = page(decided=False, promoted=False, gate=[], history=[], alias="flores").words
+    assert "Scored: flores" in words
+    assert "romoted" not in words
+    assert "Training" not in words
+
+
 def test_hostile_text_is_shown_and_not_run() -> None:
     attack = '<script>alert("1")</script><img src=x onerror=alert(2)>\'"&lt;'
     hostile = page(
@@ -135,6 +168,11 @@ def test_hostile_text_is_shown_and_not_run() -> None:
         stages=[StageRow(attack, 1, False, {attack: 1, f"{attack}_dropped_x": 2}, attack)],
         tests={attack: {attack: Score(1, 1, 1, attack)}},
         gate=[GateRow(attack, attack, attack, True)],
+        breakdowns={
+            attack: [Breakdown(attack, attack, (bucket(attack, 9), bucket(attack, 99, 1, 1)))],
+            "test": [Breakdown(attack, attack, (bucket(attack, 9),))],
+        },
+        heatmaps=[Heatmap(attack, [attack, attack], [attack], [[0.5, 0.5]])],
         samples=[Sample(attack, attack, f"{attack} और", attack), Sample("", "", attack, "test")],
         config_yaml=f"</code></pre>{attack}",
         lineage={attack: attack},

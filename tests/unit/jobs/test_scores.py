@@ -15,14 +15,18 @@ import pytest
 from jobs.scores import (
     DANDA_THRESHOLD,
     METRICS,
+    DandaScore,
     Health,
-    danda_effect,
     danda_note,
+    danda_scores,
     output_health,
     paired_bootstrap,
     score_all,
+    sentence_scores,
+    spbleu_problem,
 )
 from pipeline.errors import ConfigError, CorpusError
+from pipeline.tokenizer import TokenizerConfig, train_tokenizer
 
 REFERENCES = [
     "किसान ने सुबह खेत में पानी दिया।",
@@ -103,6 +107,17 @@ def test_one_sentence_is_enough_and_has_an_interval_of_no_width(hypothesis: str)
         assert score.high == pytest.approx(score.score, abs=1e-3)
 
 
+def test_resamples_with_nothing_right_are_zeros_among_the_others() -> None:
+    # One sentence of four shares four words in a row with its reference: of the resamples of four
+    # sentences (3/4)^4, some 32%, have none of it, and so a BLEU of 0.
+    hypotheses = ["किसान ने सुबह खेत में पानी दिया।", "कुछ", "और", "नहीं"]
+    scores = score_all(hypotheses, REFERENCES[:4], bootstrap_samples=200, metrics=["bleu_intl"])
+    score = scores["bleu_intl"]
+    assert score.low == 0
+    assert score.high > score.score > 0
+    assert score.signature.startswith("nrefs:1|bs:200|seed:12345|")
+
+
 def test_intervals_stay_on_the_scale() -> None:
     hypotheses = [*REFERENCES[:-1], ""]
     for name, score in score_all(hypotheses, REFERENCES, bootstrap_samples=50).items():
@@ -115,17 +130,22 @@ def test_a_space_before_the_danda_costs_bleu_13a_but_not_intl() -> None:
     scores = score_all(spaced, REFERENCES, bootstrap_samples=2)
     assert scores["bleu_intl"].score == pytest.approx(100)
     assert scores["bleu_13a"].score < 80
-    assert danda_effect(spaced, REFERENCES) == pytest.approx(100 - scores["bleu_13a"].score)
+    found = danda_scores(spaced, REFERENCES)
+    assert found["bleu_13a"].as_written == scores["bleu_13a"].score
+    assert found["bleu_13a"].as_reference == pytest.approx(100)
+    assert found["bleu_intl"].effect == 0
 
 
-def test_a_full_stop_for_the_danda_is_a_danda_effect_too() -> None:
-    stops = [r.replace("।", ".") for r in REFERENCES]
-    assert danda_effect(stops, REFERENCES) > 10
+def test_a_full_stop_for_the_danda_costs_both_tokenizers() -> None:
+    found = danda_scores([r.replace("।", ".") for r in REFERENCES], REFERENCES)
+    assert found["bleu_13a"].effect > 10
+    assert found["bleu_intl"].effect > 5
+    assert found["chrf2"].effect > 1
 
 
 def test_no_danda_effect_where_the_conventions_agree() -> None:
     worse = [r.replace("ने", "को") for r in REFERENCES]
-    assert danda_effect(worse, REFERENCES) == 0
+    assert [score.effect for score in danda_scores(worse, REFERENCES).values()] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -137,14 +157,25 @@ def test_no_danda_effect_where_the_conventions_agree() -> None:
     ],
 )
 def test_other_endings_are_no_danda_effect(hypothesis: str, reference: str) -> None:
-    assert danda_effect([hypothesis], [reference]) == 0
+    assert {score.effect for score in danda_scores([hypothesis], [reference]).values()} == {0}
 
 
-def test_the_danda_note_names_the_points_that_are_over_the_threshold() -> None:
-    assert danda_note(DANDA_THRESHOLD) is None
-    note = danda_note(6.81)
+def test_the_danda_note_tells_both_scores_of_what_is_over_the_threshold() -> None:
+    even = DandaScore(40.0, 40.0 + DANDA_THRESHOLD)
+    assert danda_note({"bleu_intl": even, "bleu_13a": even}) is None
+    note = danda_note({"bleu_intl": even, "bleu_13a": DandaScore(33.19, 40.0)})
     assert note is not None
-    assert "would be 6.8 points higher" in note
+    assert note.startswith("BLEU (13a) is 33.2 as written and 40.0 if each sentence only ended")
+    assert "intl" not in note
+
+
+def test_a_sentence_has_the_chrf_that_it_has_as_a_test_set_of_its_own() -> None:
+    found = sentence_scores(HYPOTHESES, REFERENCES)
+    assert found[5] == pytest.approx(100)
+    assert found[7] == 0
+    for hypothesis, reference, score in zip(HYPOTHESES, REFERENCES, found, strict=True):
+        alone = score_all([hypothesis], [reference], 2, ["chrf2"])
+        assert score == pytest.approx(alone["chrf2"].score)
 
 
 def test_identical_systems_differ_by_0_with_a_p_value_of_1() -> None:
@@ -239,7 +270,7 @@ def test_a_missing_translation_is_refused() -> None:
     for call in (
         lambda: score_all(["कल"], ["कल", "आज"], 10),
         lambda: output_health(["कल"], ["कल", "आज"]),
-        lambda: danda_effect(["कल"], ["कल", "आज"]),
+        lambda: danda_scores(["कल"], ["कल", "आज"]),
         lambda: paired_bootstrap(["कल", "आज"], ["कल"], ["कल", "आज"], 10),
     ):
         with pytest.raises(CorpusError, match="1 translations and 2 references"):
@@ -254,3 +285,31 @@ def test_a_test_set_without_sentences_is_refused() -> None:
 def test_a_bootstrap_of_one_sample_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least 2 samples, not 1"):
         score_all(["कल"], ["कल"], 1)
+
+
+@pytest.fixture
+def spm_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where sacreBLEU looks for its model, which the network, a closed port, does not give."""
+    from sacrebleu.tokenizers import tokenizer_spm
+
+    monkeypatch.setattr(tokenizer_spm, "SACREBLEU_DIR", str(tmp_path))
+    url = "http://127.0.0.1:9/flores200sacrebleuspm"
+    monkeypatch.setitem(tokenizer_spm.SPM_MODELS["flores200"], "url", url)
+    return tmp_path / "models"
+
+
+def test_without_its_model_spbleu_says_in_a_sentence_how_to_get_it(spm_folder: Path) -> None:
+    problem = spbleu_problem()
+    assert problem is not None
+    assert problem.startswith("spBLEU needs FLORES-200's SentencePiece model, but it can't be had")
+    assert "\n" not in problem
+
+
+def test_with_a_model_spbleu_is_a_score_like_any_other(spm_folder: Path) -> None:
+    spm_folder.mkdir()
+    config = TokenizerConfig(vocab_size=60, byte_fallback=False)
+    train_tokenizer(REFERENCES, config, spm_folder / "flores200sacrebleuspm", "hi")
+    assert spbleu_problem() is None
+    (score,) = score_all(HYPOTHESES, REFERENCES, 50, ["spbleu"]).values()
+    assert 0 < score.low < score.score < score.high < 100
+    assert "tok:flores200" in score.signature

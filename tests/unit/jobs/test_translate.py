@@ -12,12 +12,16 @@ from command_line import REPOSITORY, environment, run
 from jobs.translate import (
     decode_lines,
     load_translator,
+    long_lines,
+    n_best_lines,
     read_lines,
     require_writable,
-    translate,
+    search_settings,
     write_lines,
 )
-from pipeline.errors import AnuvadError, ArtifactError
+from model.config import DecodeConfig
+from model.translator import Candidate, Translation
+from pipeline.errors import AnuvadError, ArtifactError, ConfigError
 
 
 @pytest.mark.parametrize(
@@ -100,13 +104,54 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_translations_keep_their_order_and_sentences_cut_are_counted(model_folder: Path) -> None:
-    translator = load_translator(str(model_folder), None)
-    outputs, cut = translate(translator, ["", "hello", "thank you " * 12, "hello"])
-    assert len(outputs) == 4
-    assert outputs[0] == ""
-    assert outputs[1] == outputs[3]
-    assert cut == [3]
+def test_lines_in_pieces_are_told_by_number(model_folder: Path) -> None:
+    translator = load_translator([str(model_folder)], None)
+    found = translator.translate(["", "hello", "thank you " * 12, "hello"])
+    assert len(found) == 4
+    assert found[0].text == ""
+    assert found[1] == found[3]
+    pieces = found[2].pieces
+    assert pieces > 1
+    assert long_lines(found, 12) == [
+        f"line 3 is longer than the model's 12 tokens and was translated in {pieces} pieces"
+    ]
+
+
+def test_the_n_best_of_every_line_are_lines_of_a_table(model_folder: Path) -> None:
+    found = [
+        Translation("नमस्ते", -0.5, 1, (Candidate("नमस्ते", -0.5), Candidate("धन्यवाद\tजी", -1.25))),
+        Translation("", 0.0),
+    ]
+    assert n_best_lines(found) == ["1\t-0.5000\tनमस्ते", "1\t-1.2500\tधन्यवाद जी", "2\t0.0000\t"]
+
+
+def test_settings_of_the_search_are_the_models_but_for_what_is_given() -> None:
+    own = DecodeConfig(beam_size=2, n_best=2, length_penalty=0.4)
+    assert search_settings(own, []) == DecodeConfig(beam_size=2, length_penalty=0.4)
+    changed = search_settings(own, ["length_penalty=0.6", "method=sample"], beam_size=None)
+    assert changed == DecodeConfig(beam_size=2, length_penalty=0.6, method="sample")
+    # So many can be asked for without a word on the beam.
+    assert search_settings(own, [], n_best=7).beam_size == 7
+    assert search_settings(own, ["n_best=7"]).beam_size == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            ["beams=2"],
+            "--decode must be KEY=VALUE with one of the keys beam_size, .*, not 'beams=2'",
+        ),
+        (["beam_size"], "--decode must be KEY=VALUE with one of the keys .*, not 'beam_size'"),
+        (["beam_size=0"], "beam_size = '0': Input should be greater than or equal to 1"),
+        (["n_best=x"], "n_best = 'x': "),
+        (["n_best=3", "beam_size=2"], "n_best must be at most beam_size, not 3 and 2"),
+    ],
+)
+def test_settings_that_do_not_hold_are_refused(changes: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as refusal:
+        search_settings(DecodeConfig(), changes)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.integration
@@ -125,6 +170,26 @@ def test_a_model_folder_is_loaded_without_mlflow_and_ray(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.integration
+def test_options_of_the_search_reach_it(model_folder: Path, tmp_path: Path) -> None:
+    terms = tmp_path / "terms.tsv"
+    terms.write_text("hello\tनमस्ते\nname\tQ\n", encoding="utf-8")
+    options = ["--model", str(model_folder), "--model", str(model_folder), "--glossary", str(terms)]
+    options += ["--n-best", "3", "--decode", "precision=int8", "hello", "my name"]
+    env = environment(PYTHONPATH=str(REPOSITORY))
+    done = run([sys.executable, "-m", "jobs.translate", *options], tmp_path, env=env)
+    assert done.code == 0
+    assert done.err == (
+        "warning: line 2: the glossary's term could not be forced: 'name' → 'Q', which the "
+        "vocabulary can't spell\n"
+    )
+    rows = [line.split("\t") for line in done.out.splitlines()]
+    assert [number for number, *_ in rows] == ["1"] * 3 + ["2"] * 3
+    assert all("नमस्ते" in text for number, _, text in rows if number == "1")
+    scores = [float(score) for number, score, _ in rows if number == "1"]
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_a_model_folder_that_was_tampered_with_is_not_loaded(
     model_folder: Path, tmp_path: Path
 ) -> None:
@@ -136,7 +201,7 @@ def test_a_model_folder_that_was_tampered_with_is_not_loaded(
     data[-1] ^= 1
     (folder / "model.safetensors").write_bytes(data)
     with pytest.raises(ArtifactError, match=r"model\.safetensors must have sha256"):
-        load_translator(str(folder), None)
+        load_translator([str(folder)], None)
 
 
 def test_output_follows_a_link_and_leaves_it_one(tmp_path: Path) -> None:

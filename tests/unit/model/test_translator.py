@@ -18,6 +18,7 @@ from model.build import build_model
 from model.checkpoint import CheckpointFolder
 from model.config import DecodeConfig, ModelConfig, TrainConfig
 from model.dataset import TokenDataset
+from model.glossary import Glossary
 from model.job import TrainingJob
 from model.training import train
 from model.translator import (
@@ -34,9 +35,9 @@ from model.translator import (
 )
 from model.validation import DevSet
 from model.workers import Workers
-from pipeline.errors import ArtifactError
+from pipeline.errors import ArtifactError, ConfigError
 from pipeline.normalize import NormalizeConfig
-from pipeline.storage import Storage
+from pipeline.storage import Storage, sha256_of
 from pipeline.tensorize import TensorizeConfig, tensorize_shard
 from pipeline.tokenizer import Tokenizer, TokenizerConfig, train_tokenizer
 
@@ -171,14 +172,37 @@ def test_an_empty_sentence_stays_empty(translator: Translator) -> None:
     assert translator.translate([]) == []
 
 
-def test_a_source_over_the_limit_is_cut_and_flagged(translator: Translator) -> None:
-    long = " ".join(["hello"] * 30)
-    short, cut = translator.translate(["hello", long])
-    assert (short.truncated, cut.truncated) == (False, True)
-    ids = translator.source.encode([long])[0]
-    assert len(ids) > translator.config.max_source_tokens == 20
-    same = translator.translate(translator.source.decode([ids[:20]]))[0]
-    assert (same.text, same.truncated) == (cut.text, False)
+def test_a_line_over_the_limit_is_translated_in_pieces(translator: Translator) -> None:
+    assert translator.config.max_source_tokens == 20
+    line = "how are you? thank you! good morning"
+    short, long, empty = translator.translate(["hello", line, ""])
+    assert (short.pieces, long.pieces, empty.pieces) == (1, 3, 1)
+    assert long.text == "आप कैसे हैं? धन्यवाद सुप्रभात"
+    alone = translator.translate(["how are you?", "thank you!", "good morning"])
+    assert long.score == pytest.approx(sum(piece.score for piece in alone) / 3, abs=1e-5)
+
+
+def test_the_n_best_are_told_best_first(translator: Translator) -> None:
+    line = "hello! " * 12
+    for found in translator.translate(["hello", line], BEAM.model_copy(update={"n_best": 3})):
+        assert len(found.n_best) == 3
+        assert (found.n_best[0].text, found.n_best[0].score) == (found.text, found.score)
+        scores = [candidate.score for candidate in found.n_best]
+        assert scores == sorted(scores, reverse=True)
+        assert len({candidate.text for candidate in found.n_best}) > 1
+    assert found.pieces == 12
+    assert len(translator.translate(["hello"])[0].n_best) == 1
+
+
+def test_a_sample_is_the_same_however_it_is_batched(translator: Translator) -> None:
+    drawing = DecodeConfig(method="sample", temperature=3.0, seed=5)
+    sentences = [*SIX, *SIX]
+    found = texts(translator.translate(sentences, drawing))
+    tiny_batches = drawing.model_copy(update={"batch_tokens": 8})
+    assert texts(translator.translate(sentences, tiny_batches)) == found
+    assert found != texts(translator.translate(sentences, drawing.model_copy(update={"seed": 6})))
+    assert found[:6] != found[6:]
+    assert found[:6] != list(SIX.values())
 
 
 def test_what_was_saved_is_what_is_loaded(folder: Path, translator: Translator) -> None:
@@ -253,3 +277,88 @@ def test_another_format_is_refused(copy: Path) -> None:
     save_folder(copy, newer, (copy / WEIGHTS).read_bytes(), tokenizers)
     with pytest.raises(ArtifactError, match=f"format version {FORMAT_VERSION}, but has 2"):
         Translator.load(copy)
+
+
+def test_a_setting_that_this_version_does_not_know_is_named(copy: Path) -> None:
+    settings = json.loads((copy / SETTINGS).read_bytes())
+    settings["decode"]["telepathy"] = 1
+    (copy / SETTINGS).write_text(json.dumps(settings))
+    hashes = json.loads((copy / MANIFEST).read_bytes())
+    hashes[SETTINGS] = sha256_of(copy / SETTINGS)
+    (copy / MANIFEST).write_text(json.dumps(hashes))
+    with pytest.raises(ArtifactError, match=r"knows, but decode\.telepathy: .*that wrote it"):
+        Translator.load(copy)
+
+
+def test_models_of_one_vocabulary_translate_together(folder: Path, copy: Path) -> None:
+    weights = safetensors.torch.load_file(copy / WEIGHTS)
+    noise = torch.Generator().manual_seed(1)
+    noisy = {k: v + 0.01 * torch.randn(v.shape, generator=noise) for k, v in weights.items()}
+    config = TranslatorConfig.model_validate_json((copy / SETTINGS).read_bytes())
+    tokenizers = {name: (folder / f"{name}.model").read_bytes() for name in ("en", "hi")}
+    shorter = config.model_copy(update={"max_source_tokens": 12})
+    save_folder(copy, shorter, safetensors.torch.save(noisy), tokenizers)
+    together = Translator.load_ensemble([folder, copy], torch.device("cpu"))
+    assert texts(together.translate(list(SIX)[:3])) == list(SIX.values())[:3]
+    assert together.config.max_source_tokens == 12
+    apart = [
+        Translator.load(one, torch.device("cpu")).translate(["hello"])[0] for one in (folder, copy)
+    ]
+    scores = sorted(found.score for found in apart)
+    assert scores[0] < together.translate(["hello"])[0].score < scores[1]
+
+
+def test_models_of_unlike_vocabularies_are_refused_with_both_hashes(
+    folder: Path, copy: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other") / "hi.model"
+    config = TokenizerConfig(vocab_size=34, byte_fallback=False, model_type="bpe")
+    train_tokenizer(SIX.values(), config, other, "hi")
+    settings = TranslatorConfig.model_validate_json((copy / SETTINGS).read_bytes())
+    tokenizers = {"en": (folder / "en.model").read_bytes(), "hi": other.read_bytes()}
+    save_folder(copy, settings, (folder / WEIGHTS).read_bytes(), tokenizers)
+    with pytest.raises(ArtifactError) as refusal:
+        Translator.load_ensemble([folder, copy])
+    for path in (folder / "hi.model", other):
+        assert sha256_of(path) in str(refusal.value)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_the_six_pairs_survive_every_precision(translator: Translator, precision: str) -> None:
+    settings = DecodeConfig.model_validate({"precision": precision})
+    assert texts(translator.translate(list(SIX), settings)) == list(SIX.values())
+    # The model itself is as it was.
+    assert texts(translator.translate(list(SIX))) == list(SIX.values())
+
+
+def test_a_glossarys_terms_are_said_where_their_source_stands(translator: Translator) -> None:
+    glossary = Glossary({"school": "घर", "hello": "धन्यवाद", "zebra": "कककककककककक", "big": "x"})
+    lines = ["he went to school", "thank you", "hello! hello! " * 3, "the zebra", "", "big"]
+    for decode in (GREEDY, BEAM):
+        found = translator.translate(lines, decode, glossary)
+        assert "घर" in found[0].text.replace("।", " ").split()
+        assert found[1].text == "धन्यवाद"
+        assert found[2].text.count("धन्यवाद") >= found[2].pieces > 1
+        assert "कककककककककक" in found[3].text
+        assert found[4] == Translation("", 0.0)
+        assert found[5].unforced == ("'big' → 'x', which the vocabulary can't spell",)
+        assert all(not one.unforced for one in found[:5])
+
+
+def test_more_terms_than_there_is_room_for_are_told(translator: Translator) -> None:
+    long = {
+        word: f"{'नमस्ते ' * 4}{letter}" for word, letter in zip("abcdefgh", "कघचजबधनल", strict=False)
+    }
+    glossary = Glossary(long)
+    (found,) = translator.translate([" ".join(long)], BEAM, glossary)
+    assert found.unforced
+    assert all(
+        reason.endswith(", for which there is no room")
+        for reason in found.unforced
+        if "spell" not in reason
+    )
+
+
+def test_terms_are_not_forced_into_a_sample(translator: Translator) -> None:
+    with pytest.raises(ConfigError, match=r"a glossary needs decode\.method: beam, not sample"):
+        translator.translate(["hello"], DecodeConfig(method="sample"), Glossary({"a": "b"}))

@@ -13,7 +13,7 @@ import torch
 from model.batches import collate
 from model.config import DecodeConfig
 from model.dataset import TokenDataset
-from model.search import greedy
+from model.greedy import greedy
 from model.translation_model import TranslationModel
 from model.validation import DevScores, DevSet, bleu_and_chrf
 from model.workers import Workers
