@@ -27,6 +27,7 @@ from jobs.record import record
 from jobs.registry import CHALLENGER, CHAMPION, Version
 from jobs.scores import DandaScore, Health, Score, danda_note, spbleu_problem
 from jobs.training_words import training_rows, training_words, words_spec
+from jobs.translating_code import TRANSLATING
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
 from pipeline.corpus import files_of, splits_of
@@ -38,36 +39,8 @@ _CODE = (
     "jobs.evaluation_tasks",
     "jobs.scores",
     "model.alignment",
-    "model.attention",
-    "model.batches",
-    "model.beam",
-    "model.build",
-    "model.constrained",
-    "model.coverage",
-    "model.decoder",
-    "model.embedding",
-    "model.encoder",
-    "model.greedy",
-    "model.inference",
-    "model.int8",
-    "model.precision",
-    "model.recurrent",
-    "model.rows",
-    "model.rules",
-    "model.sampling",
-    "model.search",
-    "model.seq2seq",
-    "model.splitting",
-    "model.stepped",
-    "model.transformer",
-    "model.transformer_attention",
-    "model.transformer_layers",
-    "model.translation_model",
-    "model.translator",
-    "model.trellis",
-    "pipeline.normalize",
-    "pipeline.tokenizer",
     "pipeline.words",
+    *TRANSLATING,
 )
 
 

@@ -13,18 +13,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.breakdown import Sentences, break_down
-from jobs.registry import Registry, Version
+from jobs.models import Models, loaded, share_the_cores
+from jobs.registry import Version
 from jobs.scores import METRICS, SPBLEU, danda_scores, output_health, score_all, sentence_scores
 from jobs.training_words import read_words
 from model.config import DecodeConfig
@@ -32,9 +30,6 @@ from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part
 from pipeline.corpus import read_rows, source_of
 from pipeline.words import unseen_shares
-
-if TYPE_CHECKING:
-    from model.translator import Translator
 
 OUTPUTS = "outputs.parquet"
 REFERENCES = "references.txt"
@@ -90,13 +85,16 @@ def translate_rows(
     decode: DecodeConfig,
 ) -> Part:
     """Translate rows ``start`` to ``stop`` of a file: ``piece`` is (file, start, stop)."""
+    import torch
+
     from model.alignment import align, by_words
 
     file, start, stop = piece
     pairs = read_rows(corpus.local(file), start, stop)
     sources = [text or "" for text in pairs.field("en").to_pylist()]
     references = [_one_line(text or "") for text in pairs.field("hi").to_pylist()]
-    translator = _translator(registry_uri, version)
+    share_the_cores(has_gpu=torch.cuda.is_available())
+    translator = loaded(Models((version,), (version.content,), registry_uri))
     translations = translator.translate(sources, decode)
     hypotheses = [_one_line(t.text) for t in translations]
     alignments = align(translator, sources, hypotheses)
@@ -192,24 +190,3 @@ def hash_of_test(sources: Sequence[str], references: Sequence[str]) -> str:
 
 def _one_line(text: str) -> str:
     return _LINE_BREAKS.sub(" ", text)
-
-
-_LOADED: dict[str, Translator] = {}
-"""The version that this process translated with last, so that its next task need not load it."""
-
-
-def _translator(registry_uri: str, version: Version) -> Translator:
-    import torch
-
-    from model.translator import Translator
-
-    key = f"{registry_uri} {version.uri}"
-    if key not in _LOADED:
-        if not torch.cuda.is_available():
-            torch.set_num_threads(1)
-        _LOADED.clear()
-        # Ray ends its workers with a kill, so nothing may be left to be cleaned up at exit.
-        with tempfile.TemporaryDirectory(prefix="anuvad-model-") as scratch:
-            registry = Registry(registry_uri)
-            _LOADED[key] = Translator.load(registry.download_verified(version, Path(scratch)))
-    return _LOADED[key]

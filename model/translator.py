@@ -166,6 +166,7 @@ class Translator:
         sentences: Sequence[str],
         decode: DecodeConfig | None = None,
         glossary: Glossary | None = None,
+        first: int = 0,
     ) -> list[Translation]:
         """Translate ``sentences``, one translation each, in their order.
 
@@ -178,6 +179,8 @@ class Translator:
             decode: settings of the search; the model's own if None.
             glossary: terms that must be said where their source stands in a line; the n-gram block
                 does not hold in such a line.
+            first: the number of the first sentence in all that is translated; what is drawn for a
+                sentence with decode.method: sample depends on its number and the seed.
 
         Raises:
             ConfigError: if terms are to be forced into a sample.
@@ -195,7 +198,7 @@ class Translator:
             for part in ([text] if len(pieces) == 1 else self.source.decode(pieces))
         ]
         terms, refused = self._terms(spoken, sources, settings, glossary)
-        found = zip(self._translate_ids(sources, settings, terms), refused, strict=True)
+        found = zip(self._translate_ids(sources, settings, terms, first), refused, strict=True)
         return [_joined(list(itertools.islice(found, len(pieces)))) for pieces in lines]
 
     def normalized(self, text: str) -> str:
@@ -226,13 +229,15 @@ class Translator:
         sources: Sequence[Sequence[int]],
         settings: DecodeConfig,
         terms: Sequence[Sequence[Term]],
+        first: int,
     ) -> list[list[Candidate]]:
         """The best translations of each source, best first; none of an empty one."""
         translations: list[list[Candidate]] = [[] for _ in sources]
         for places in _batches([len(row) for row in sources], settings):
             source_BS, lengths_B = pad_sources([sources[place] for place in places])
             forced = [terms[place] for place in places]
-            searched = self._search(source_BS, lengths_B, settings, places, forced)
+            numbers = [first + place for place in places]
+            searched = self._search(source_BS, lengths_B, settings, numbers, forced)
             for place, found in zip(places, searched, strict=True):
                 outputs = self.target.decode([hypothesis.tokens for hypothesis in found])
                 translations[place] = [
@@ -247,7 +252,7 @@ class Translator:
         source_BS: Tensor,
         lengths_B: Tensor,
         settings: DecodeConfig,
-        places: Sequence[int],
+        numbers: Sequence[int],
         terms: Sequence[Sequence[Term]],
     ) -> list[list[Hypothesis]]:
         precision = resolve_inference(settings.precision, self.config.precision, self.device)
@@ -263,7 +268,7 @@ class Translator:
                 repeating = settings.model_copy(update={"no_repeat_ngram": 0})
                 return beam(model, source_BS, lengths_B, repeating, constraints)
             if settings.method == "sample":
-                drawn = sample(model, source_BS, lengths_B, settings, places)
+                drawn = sample(model, source_BS, lengths_B, settings, numbers)
                 return [[hypothesis] for hypothesis in drawn]
             if settings.beam_size == 1:
                 best = greedy(model, source_BS, lengths_B, settings)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from model.architectures import TransformerConfig
 from model.batches import Batch, collate, pad_sources
+from model.beam import beam
 from model.build import build_model
 from model.config import DecodeConfig, ModelConfig
-from model.beam import beam
 from model.seq2seq import Seq2Seq
 from model.transformer import Transformer
 from model.transformer_layers import sinusoids
