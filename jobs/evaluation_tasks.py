@@ -97,7 +97,7 @@ def translate_rows(
     translator = loaded(Models((version,), (version.content,), registry_uri))
     translations = translator.translate(sources, decode)
     hypotheses = [_one_line(t.text) for t in translations]
-    alignments = align(translator, sources, hypotheses)
+    alignments = align(translator, sources, [t.texts for t in translations])
     table = pa.table(
         [
             sources,
@@ -106,7 +106,7 @@ def translate_rows(
             [t.score for t in translations],
             [t.pieces > 1 for t in translations],
             [source_of(file)] * len(sources),
-            [None] * len(sources) if alignments is None else [a.entropy for a in alignments],
+            [None if one is None else one.entropy for one in alignments or [None] * len(sources)],
         ],
         schema=_TRANSLATED_SCHEMA,
     )
@@ -115,7 +115,8 @@ def translate_rows(
         pq.write_table(table, out)
     names = [name]
     if index == 0 and alignments is not None:
-        shown = [by_words(alignments[i]).as_json() for i in sample_of(sources, hypotheses)]
+        drawn = [alignments[i] for i in sample_of(sources, hypotheses)]
+        shown = [by_words(one).as_json() for one in drawn if one is not None]
         corpus.storage.write_bytes(f"{spec.path}/{ALIGNMENTS}", json.dumps(shown).encode())
         names.append(ALIGNMENTS)
     entries = tuple(artifacts.entry_of(corpus.storage, spec, name) for name in names)

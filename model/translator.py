@@ -78,6 +78,8 @@ class Translation:
             it was not.
         n_best: the best translations, ``text`` being the first; none for an empty source.
         unforced: terms of the glossary that stand in the line and could not be forced, and why.
+        piece_texts: of a line in pieces, the best translation of each; none of a line that is
+            whole, whose translation is ``text``.
     """
 
     text: str
@@ -85,6 +87,12 @@ class Translation:
     pieces: int = 1
     n_best: tuple[Candidate, ...] = ()
     unforced: tuple[str, ...] = ()
+    piece_texts: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The best translation of each piece, of a line that is whole the only one."""
+        return self.piece_texts or (self.text,)
 
 
 class Translator:
@@ -302,7 +310,9 @@ def _joined(pieces: Sequence[tuple[Sequence[Candidate], Sequence[str]]]) -> Tran
     if not n_best:
         return Translation("", 0.0)
     unforced = tuple(dict.fromkeys(reason for _, refused in pieces for reason in refused))
-    return Translation(n_best[0].text, n_best[0].score, len(pieces), n_best, unforced)
+    texts = tuple(found[0].text for found, _ in pieces) if len(pieces) > 1 else ()
+    best = n_best[0]
+    return Translation(best.text, best.score, len(pieces), n_best, unforced, texts)
 
 
 def _batches(lengths: Sequence[int], settings: DecodeConfig) -> Iterator[list[int]]:

@@ -105,7 +105,7 @@ def test_empty_broken_off_and_cut_sentences_are_apart() -> None:
         "ordinary": 1,
         "empty": 1,
         "under half of the reference": 1,
-        "source cut at the model's limit": 1,
+        "source in pieces, over the limit": 1,
     }
 
 
