@@ -21,9 +21,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.breakdown import Sentences, break_down
+from jobs.comet import comet_score
 from jobs.models import Models, loaded, share_the_cores
 from jobs.registry import Version
-from jobs.scores import METRICS, SPBLEU, danda_scores, output_health, score_all, sentence_scores
+from jobs.scores import (
+    COMET,
+    METRICS,
+    SPBLEU,
+    danda_scores,
+    output_health,
+    score_all,
+    sentence_scores,
+)
 from jobs.training_words import read_words
 from model.config import DecodeConfig
 from pipeline import artifacts
@@ -153,6 +162,9 @@ def score(
     )
     metrics = (*METRICS, SPBLEU) if spec.settings.get("spbleu") else METRICS
     scores = score_all(hypotheses, references, samples, metrics)
+    comet = spec.settings.get("comet")
+    if comet is not None:
+        scores[COMET] = comet_score(comet, sources, hypotheses, references, samples)
     result = {
         "sentences": len(table),
         "test_hash": hash_of_test(sources, references),

@@ -32,6 +32,7 @@ def test_all_that_translates_aligns_and_scores_is_in_the_id() -> None:
     assert deciding == {name for name in _CODE if name.startswith("model.")}
     assert set(_CODE) - deciding == {
         "jobs.breakdown",
+        "jobs.comet",
         "jobs.evaluation_tasks",
         "jobs.scores",
         "pipeline.normalize",
