@@ -150,7 +150,7 @@ def compare(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Hold two registered versions against each other, sentence by sentence."""
+    """Hold two registered versions against each other."""
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.compare import compare as run_job
         from jobs.evaluate import corpus_of
@@ -375,7 +375,7 @@ def translate(
         str | None, typer.Option("--storage", metavar="URI", help="Where the registry is.")
     ] = None,
 ) -> None:
-    """Translate sentences. Nothing but translations goes to standard output."""
+    """Translate sentences or files. Nothing but translations goes to standard output."""
     with _user_errors():
         from jobs import translate as translation
 
@@ -443,7 +443,7 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Translate a sentence and show what the model looked at for each word."""
+    """Translate a sentence and show what was looked at."""
     with _user_errors():
         from jobs import explain as explaining
         from jobs import translate as translation

@@ -22,6 +22,7 @@ COMMANDS = (
     "prepare",
     "train",
     "evaluate",
+    "compare",
     "promote",
     "rollback",
     "retrain",
@@ -29,6 +30,7 @@ COMMANDS = (
     "status",
     "doctor",
     "translate",
+    "explain",
 )
 HEAVY = ("torch", "ray", "mlflow")
 
