@@ -129,8 +129,6 @@ def what_failed(error: Exception, task: Task) -> Exception:
 
     if isinstance(error, RayTaskError):
         cause: Exception = error.cause
-        # Where it came from in the worker helps whoever debugs it; Ray's own words help nobody.
-        cause.__suppress_context__ = True
         return cause
     if isinstance(error, WorkerCrashedError | RayActorError):
         return AnuvadError(
