@@ -43,7 +43,7 @@ class Sentences:
         sources: the English.
         references: one reference for each.
         hypotheses: one translation for each.
-        cut: whether the model's limit cut the source off.
+        cut: whether the source was over the model's limit, and translated in pieces.
         origins: the source of the corpus that each is from.
         unseen: the share of each source's words that training never saw, 0 to 1; None where the
             training's vocabulary is not at hand.

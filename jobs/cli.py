@@ -15,6 +15,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -149,7 +150,7 @@ def compare(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Hold two registered versions against each other, sentence by sentence."""
+    """Hold two registered versions against each other."""
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.compare import compare as run_job
         from jobs.evaluate import corpus_of
@@ -309,10 +310,38 @@ def translate(
         typer.Option("--config", metavar="CONFIG", help="Take this configuration's champion."),
     ] = None,
     input_file: Annotated[
-        Path | None, typer.Option("--input", metavar="FILE", help="One sentence a line.")
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="FILE",
+            help="Text, a sentence a line; TSV or parquet; a folder or a glob of such files.",
+        ),
     ] = None,
     output_file: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Where translations go.")
+        str | None,
+        typer.Option(
+            "--output", metavar="FILE", help="Where translations go: of several files, a folder."
+        ),
+    ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            "--column",
+            metavar="NAME",
+            help="Of the source in TSV and parquet; a number, from 1, in TSV without a header.",
+        ),
+    ] = None,
+    task_sentences: Annotated[
+        int | None,
+        typer.Option(
+            "--task-sentences", min=1, metavar="N", help="What a task on Ray translates [2048]."
+        ),
+    ] = None,
+    on_ray: Annotated[
+        bool | None,
+        typer.Option(
+            "--ray/--no-ray", help="Translate files on Ray, or here [by their size: 256 KiB]."
+        ),
     ] = None,
     beam_size: Annotated[
         int | None, typer.Option("--beam-size", min=1, help="In place of the model's own.")
@@ -346,32 +375,47 @@ def translate(
         str | None, typer.Option("--storage", metavar="URI", help="Where the registry is.")
     ] = None,
 ) -> None:
-    """Translate sentences. Nothing but translations goes to standard output."""
+    """Translate sentences or files. Nothing but translations goes to standard output."""
     with _user_errors():
         from jobs import translate as translation
 
         if sentences and input_file is not None:
             raise ConfigError("sentences come as arguments or from --input, not from both")
-        if output_file is not None:
-            translation.require_writable(output_file)
-        lines = _input_lines(sentences, input_file)
-        names, uri = _models_and_registry(model or [], config, storage)
-        translator = translation.load_translator(names, uri)
-        decode = translation.search_settings(
-            translator.config.decode, search or (), beam_size=beam_size, n_best=n_best
-        )
-        glossary = None
-        if glossary_file is not None:
-            from model.glossary import Glossary
+        order = None
+        batches: Iterator[list[str]] = iter(())
+        asked = bool(column or task_sentences) or on_ray is not None
+        if input_file is not None and (asked or translation.is_for_files(input_file, output_file)):
+            from jobs.translate_files import order_of, translate_files
 
-            glossary = Glossary.read(glossary_file, translator.normalized)
-        found = translator.translate(lines, decode, glossary)
-        long = translation.long_lines(found, translator.config.max_source_tokens)
-        for warning in (*long, *translation.unforced_terms(found)):
-            print_line(f"warning: {warning}", error=True)
-        outputs = translation.n_best_lines(found) if n_best else [t.text for t in found]
+            if output_file is None or n_best:
+                raise ConfigError(
+                    f"{input_file} is translated as a file: give --output, and leave out --n-best"
+                )
+            order = order_of(input_file, output_file, column, task_sentences)
+        else:
+            if asked:
+                raise ConfigError("--column, --task-sentences and --ray need an --input")
+            if output_file is not None:
+                translation.require_writable(Path(output_file))
+            lines = translation.batched(_input_lines(sentences, input_file))
+            # What is wrong with the first of them is said before models are loaded.
+            batches = chain([next(lines, [])], lines)
+        how = translation.search_with(
+            *_models_and_registry(model or [], config, storage),
+            *(glossary_file, search or ()),
+            beam_size=beam_size,
+            n_best=n_best,
+        )
+        if order is not None:
+            translate_files(order, how, on_ray)
+            return
+
+        def warn(text: str) -> None:
+            print_line(f"warning: {text}", error=True)
+
+        outputs = translation.translated(how, batches, bool(n_best), warn)
         if output_file is not None:
-            translation.write_lines(output_file, outputs)
+            translation.write_lines(Path(output_file), outputs)
         else:
             for line in outputs:
                 print_line(line)
@@ -399,7 +443,7 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Translate a sentence and show what the model looked at for each word."""
+    """Translate a sentence and show what was looked at."""
     with _user_errors():
         from jobs import explain as explaining
         from jobs import translate as translation
@@ -433,20 +477,19 @@ def explain(
             print_line(f"picture    {output_file}", error=True)
 
 
-def _input_lines(sentences: list[str] | None, input_file: Path | None) -> list[str]:
-    from jobs.translate import decode_lines, decode_text, read_lines
+def _input_lines(sentences: list[str] | None, input_file: str | None) -> Iterator[str]:
+    from jobs.translate import decode_text, lines_of, read_lines
 
     if sentences:
         # What the locale could not decode of an argument, Python hands on as lone surrogates.
-        return [
-            decode_text(os.fsencode(sentence), f"sentence {number}")
-            for number, sentence in enumerate(sentences, start=1)
-        ]
-    if input_file is not None:
-        return read_lines(input_file)
-    if sys.stdin.isatty():
-        print_line("type English sentences, one a line; Ctrl-D ends them", error=True)
-    return decode_lines(sys.stdin.buffer.read(), "standard input")
+        for number, sentence in enumerate(sentences, start=1):
+            yield decode_text(os.fsencode(sentence), f"sentence {number}")
+    elif input_file is not None:
+        yield from read_lines(Path(input_file).expanduser())
+    else:
+        if sys.stdin.isatty():
+            print_line("type English sentences, one a line; Ctrl-D ends them", error=True)
+        yield from lines_of(sys.stdin.buffer, "standard input")
 
 
 def _models_and_registry(

@@ -97,6 +97,12 @@ class EvaluationConfig(Settings):
     spbleu: bool = Field(
         False, description="score spBLEU too, where the model of its tokenizer can be had"
     )
+    comet: str | None = Field(
+        None,
+        min_length=1,
+        description="score COMET too, with this model, such as Unbabel/wmt22-comet-da, where it "
+        "and the package unbabel-comet can be had",
+    )
     shard_sentences: int = Field(512, ge=1, description="sentences that one task translates")
 
 

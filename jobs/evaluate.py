@@ -19,7 +19,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from jobs.breakdown import Breakdown
-from jobs.config import resolved
+from jobs.comet import comet_problem
+from jobs.config import EvaluationConfig, resolved
 from jobs.context import JobContext
 from jobs.evaluation_tasks import ALIGNMENTS, OUTPUTS, SCORES, TRANSLATED, score, translate_rows
 from jobs.prepare import run_stages
@@ -27,6 +28,7 @@ from jobs.record import record
 from jobs.registry import CHALLENGER, CHAMPION, Version
 from jobs.scores import DandaScore, Health, Score, danda_note, spbleu_problem
 from jobs.training_words import training_rows, training_words, words_spec
+from jobs.translating_code import TRANSLATING
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
 from pipeline.corpus import files_of, splits_of
@@ -35,39 +37,12 @@ from pipeline.runner import Task, run_parts
 
 _CODE = (
     "jobs.breakdown",
+    "jobs.comet",
     "jobs.evaluation_tasks",
     "jobs.scores",
     "model.alignment",
-    "model.attention",
-    "model.batches",
-    "model.beam",
-    "model.build",
-    "model.constrained",
-    "model.coverage",
-    "model.decoder",
-    "model.embedding",
-    "model.encoder",
-    "model.greedy",
-    "model.inference",
-    "model.int8",
-    "model.precision",
-    "model.recurrent",
-    "model.rows",
-    "model.rules",
-    "model.sampling",
-    "model.search",
-    "model.seq2seq",
-    "model.splitting",
-    "model.stepped",
-    "model.transformer",
-    "model.transformer_attention",
-    "model.transformer_layers",
-    "model.translation_model",
-    "model.translator",
-    "model.trellis",
-    "pipeline.normalize",
-    "pipeline.tokenizer",
     "pipeline.words",
+    *TRANSLATING,
 )
 
 
@@ -195,8 +170,7 @@ def evaluate(
     require_tests(corpus, tests)
     found = {test: _evaluate_test(job, version, corpus, test) for test in tests}
     record(job.registry, version, found, job.config.decode)
-    problem = _spbleu_problem() if job.config.evaluation.spbleu else None
-    return Evaluation(version, found, () if problem is None else (problem,))
+    return Evaluation(version, found, metric_problems(job.config.evaluation))
 
 
 def require_tests(corpus: Artifact, tests: Sequence[str]) -> None:
@@ -226,6 +200,9 @@ def evaluation_spec(job: JobContext, version: Version, corpus: str, test: str) -
     }
     if config.evaluation.spbleu and _spbleu_problem() is None:
         settings["spbleu"] = True
+    comet = config.evaluation.comet
+    if comet is not None and _comet_problem(comet) is None:
+        settings["comet"] = comet
     return ArtifactSpec(
         "evaluate",
         settings,
@@ -234,10 +211,24 @@ def evaluation_spec(job: JobContext, version: Version, corpus: str, test: str) -
     )
 
 
+def metric_problems(config: EvaluationConfig) -> tuple[str, ...]:
+    """Of the metrics that are asked for and can't be computed here: why, a sentence each."""
+    asked = [_spbleu_problem()] if config.spbleu else []
+    if config.comet is not None:
+        asked.append(_comet_problem(config.comet))
+    return tuple(problem for problem in asked if problem is not None)
+
+
 @cache
 def _spbleu_problem() -> str | None:
     """The network is asked once a command."""
     return spbleu_problem()
+
+
+@cache
+def _comet_problem(model: str) -> str | None:
+    """Likewise."""
+    return comet_problem(model)
 
 
 def standing_test(

@@ -13,28 +13,32 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.breakdown import Sentences, break_down
-from jobs.registry import Registry, Version
-from jobs.scores import METRICS, SPBLEU, danda_scores, output_health, score_all, sentence_scores
+from jobs.comet import comet_score
+from jobs.models import Models, loaded, share_the_cores
+from jobs.registry import Version
+from jobs.scores import (
+    COMET,
+    METRICS,
+    SPBLEU,
+    danda_scores,
+    output_health,
+    score_all,
+    sentence_scores,
+)
 from jobs.training_words import read_words
 from model.config import DecodeConfig
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part
 from pipeline.corpus import read_rows, source_of
 from pipeline.words import unseen_shares
-
-if TYPE_CHECKING:
-    from model.translator import Translator
 
 OUTPUTS = "outputs.parquet"
 REFERENCES = "references.txt"
@@ -90,16 +94,19 @@ def translate_rows(
     decode: DecodeConfig,
 ) -> Part:
     """Translate rows ``start`` to ``stop`` of a file: ``piece`` is (file, start, stop)."""
+    import torch
+
     from model.alignment import align, by_words
 
     file, start, stop = piece
     pairs = read_rows(corpus.local(file), start, stop)
     sources = [text or "" for text in pairs.field("en").to_pylist()]
     references = [_one_line(text or "") for text in pairs.field("hi").to_pylist()]
-    translator = _translator(registry_uri, version)
+    share_the_cores(has_gpu=torch.cuda.is_available())
+    translator = loaded(Models((version,), (version.content,), registry_uri))
     translations = translator.translate(sources, decode)
     hypotheses = [_one_line(t.text) for t in translations]
-    alignments = align(translator, sources, hypotheses)
+    alignments = align(translator, sources, [t.texts for t in translations])
     table = pa.table(
         [
             sources,
@@ -108,7 +115,7 @@ def translate_rows(
             [t.score for t in translations],
             [t.pieces > 1 for t in translations],
             [source_of(file)] * len(sources),
-            [None] * len(sources) if alignments is None else [a.entropy for a in alignments],
+            [None if one is None else one.entropy for one in alignments or [None] * len(sources)],
         ],
         schema=_TRANSLATED_SCHEMA,
     )
@@ -117,7 +124,8 @@ def translate_rows(
         pq.write_table(table, out)
     names = [name]
     if index == 0 and alignments is not None:
-        shown = [by_words(alignments[i]).as_json() for i in sample_of(sources, hypotheses)]
+        drawn = [alignments[i] for i in sample_of(sources, hypotheses)]
+        shown = [by_words(one).as_json() for one in drawn if one is not None]
         corpus.storage.write_bytes(f"{spec.path}/{ALIGNMENTS}", json.dumps(shown).encode())
         names.append(ALIGNMENTS)
     entries = tuple(artifacts.entry_of(corpus.storage, spec, name) for name in names)
@@ -154,6 +162,9 @@ def score(
     )
     metrics = (*METRICS, SPBLEU) if spec.settings.get("spbleu") else METRICS
     scores = score_all(hypotheses, references, samples, metrics)
+    comet = spec.settings.get("comet")
+    if comet is not None:
+        scores[COMET] = comet_score(comet, sources, hypotheses, references, samples)
     result = {
         "sentences": len(table),
         "test_hash": hash_of_test(sources, references),
@@ -192,24 +203,3 @@ def hash_of_test(sources: Sequence[str], references: Sequence[str]) -> str:
 
 def _one_line(text: str) -> str:
     return _LINE_BREAKS.sub(" ", text)
-
-
-_LOADED: dict[str, Translator] = {}
-"""The version that this process translated with last, so that its next task need not load it."""
-
-
-def _translator(registry_uri: str, version: Version) -> Translator:
-    import torch
-
-    from model.translator import Translator
-
-    key = f"{registry_uri} {version.uri}"
-    if key not in _LOADED:
-        if not torch.cuda.is_available():
-            torch.set_num_threads(1)
-        _LOADED.clear()
-        # Ray ends its workers with a kill, so nothing may be left to be cleaned up at exit.
-        with tempfile.TemporaryDirectory(prefix="anuvad-model-") as scratch:
-            registry = Registry(registry_uri)
-            _LOADED[key] = Translator.load(registry.download_verified(version, Path(scratch)))
-    return _LOADED[key]

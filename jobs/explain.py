@@ -24,7 +24,7 @@ class Explanation:
         source: the sentence.
         translation: of it.
         score: the model's own, the length-normalised log-probability.
-        cut: whether the sentence was over the model's limit.
+        in_pieces: whether the sentence was over the model's limit, and translated in pieces.
         pieces: the alignment between pieces; None without attention.
         words: the same between words; None without attention.
     """
@@ -32,7 +32,7 @@ class Explanation:
     source: str
     translation: str
     score: float
-    cut: bool
+    in_pieces: bool
     pieces: Alignment | None
     words: Alignment | None
 
@@ -42,7 +42,7 @@ class Explanation:
             "source": self.source,
             "translation": self.translation,
             "score": self.score,
-            "source_cut": self.cut,
+            "source_cut": self.in_pieces,
             "attention": None
             if self.pieces is None or self.words is None
             else {"pieces": _alignment_json(self.pieces), "words": _alignment_json(self.words)},
@@ -60,7 +60,7 @@ def explain(translator: Translator, sentence: str) -> Explanation:
     if not sentence.strip():
         raise ConfigError("a sentence to be explained must have text, but this one is empty")
     (translation,) = translator.translate([sentence])
-    found = align(translator, [sentence], [translation.text])
+    found = align(translator, [sentence], [translation.texts])
     pieces = None if found is None else found[0]
     return Explanation(
         sentence,

@@ -23,6 +23,9 @@ METRICS = ("bleu_intl", "bleu_13a", "chrf2", "chrf++", "ter")
 SPBLEU = "spbleu"
 """BLEU on the pieces of FLORES-200's SentencePiece model, which sacreBLEU fetches (NLLB 2022)."""
 
+COMET = "comet"
+"""See :mod:`jobs.comet`."""
+
 METRIC_NAMES = {
     "bleu_intl": "BLEU (intl)",
     "bleu_13a": "BLEU (13a)",
@@ -30,6 +33,7 @@ METRIC_NAMES = {
     "chrf++": "chrF++",
     "ter": "TER",
     SPBLEU: "spBLEU",
+    COMET: "COMET",
 }
 """How people read them."""
 

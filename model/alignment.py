@@ -5,7 +5,8 @@ Legend: B sentences, T target positions, S source positions, H width, N heads, D
 The translation is read back by the model, teacher-forced, and the weights of its attention to the
 source are written down: row t is what it looked at before it said piece t, and the last row before
 it said that it was done. Rows sum to one. Any text can be read back, so a reference has an
-alignment too.
+alignment too. A source that is longer than the model's limit is translated in pieces, and what was
+looked at for the words of one piece is all in that piece: between pieces there are zeros.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,6 +25,7 @@ from torch import Tensor, nn
 from model.batches import collate
 from model.precision import autocast, resolve_precision
 from model.seq2seq import Seq2Seq
+from model.splitting import split_line
 from model.transformer import Transformer
 from model.transformer_attention import MultiHeadAttention
 from pipeline.normalize import normalize
@@ -43,8 +46,9 @@ class Alignment:
     """One translation and what was looked at for each piece of it.
 
     Attributes:
-        source: pieces of the source and, last, its end.
-        target: pieces of the translation and, last, its end.
+        source: pieces of the source and, last, its end; each part of a line that was translated in
+            parts has an end of its own.
+        target: pieces of the translation and, last, its end; likewise.
         weights_TS: float32 on the CPU; a row for each of ``target``, each summing to one.
     """
 
@@ -82,22 +86,44 @@ def has_attention(model: nn.Module) -> bool:
 
 
 def align(
-    translator: Translator, sources: Sequence[str], targets: Sequence[str]
-) -> list[Alignment] | None:
-    """The alignment of each pair of texts; None if the model has no attention.
+    translator: Translator, sources: Sequence[str], targets: Sequence[Sequence[str]]
+) -> list[Alignment | None] | None:
+    """The alignment of each source with its translation; None if the model has no attention.
 
     Args:
         translator: with the model whose attention is asked for.
-        sources: English; what is over the model's limit is cut off.
-        targets: a Hindi text for each.
+        sources: English.
+        targets: for each its Hindi text, or where the source is over the model's limit a text for
+            each piece that it is translated in, see :attr:`model.translator.Translation.texts`. Of
+            a source in pieces with another number of texts it is not known which says what: its
+            alignment is None.
     """
     if not has_attention(translator.model):
         return None
     limit = translator.config.max_source_tokens
     unused: Counter[str] = Counter()
-    texts = [normalize(text, translator.config.normalize, unused) for text in sources]
-    source_ids = [row[:limit] for row in translator.source.encode(texts)]
-    target_ids = translator.target.encode(targets)
+    lines = [
+        split_line(normalize(text, translator.config.normalize, unused), limit, translator.source)
+        for text in sources
+    ]
+    known = [len(ids) == len(texts) for ids, texts in zip(lines, targets, strict=True)]
+    parts = _align_ids(
+        translator,
+        [ids for line, fits in zip(lines, known, strict=True) if fits for ids in line],
+        translator.target.encode(
+            [text for texts, fits in zip(targets, known, strict=True) if fits for text in texts]
+        ),
+    )
+    return [
+        _in_a_row(list(islice(parts, len(line)))) if fits else None
+        for line, fits in zip(lines, known, strict=True)
+    ]
+
+
+def _align_ids(
+    translator: Translator, source_ids: Sequence[list[int]], target_ids: Sequence[list[int]]
+) -> Iterator[Alignment]:
+    """The alignment of each pair, computed in batches of like lengths."""
     order = sorted(range(len(source_ids)), key=lambda i: (len(target_ids[i]), len(source_ids[i])))
     weights: list[Tensor] = [torch.empty(0)] * len(order)
     for start in range(0, len(order), BATCH_SENTENCES):
@@ -107,12 +133,21 @@ def align(
         for place, one in zip(places, found, strict=True):
             weights[place] = one
     source_pieces, target_pieces = (_pieces(t) for t in (translator.source, translator.target))
-    return [
-        Alignment(
+    for s, t, w_TS in zip(source_ids, target_ids, weights, strict=True):
+        yield Alignment(
             (*(source_pieces[i] for i in s), _END), (*(target_pieces[i] for i in t), _END), w_TS
         )
-        for s, t, w_TS in zip(source_ids, target_ids, weights, strict=True)
-    ]
+
+
+def _in_a_row(parts: Sequence[Alignment]) -> Alignment:
+    """The alignment of a line from those of its parts, which know nothing of each other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Alignment(
+        tuple(piece for part in parts for piece in part.source),
+        tuple(piece for part in parts for piece in part.target),
+        torch.block_diag(*(part.weights_TS for part in parts)),  # type: ignore[no-untyped-call]
+    )
 
 
 def by_words(alignment: Alignment) -> Alignment:
@@ -130,10 +165,12 @@ def by_words(alignment: Alignment) -> Alignment:
 
 
 def _words(pieces: Sequence[str]) -> list[tuple[str, list[int]]]:
-    """Each word with the places of its pieces; the end is a word."""
+    """Each word with the places of its pieces; an end is a word."""
     found: list[tuple[str, list[int]]] = []
     for place, piece in enumerate(pieces):
-        if not found or piece.startswith(_SPACE) or place == len(pieces) - 1:
+        # What stands behind the end of a part is a word, though it may have no space before it.
+        after_an_end = place > 0 and pieces[place - 1] == _END
+        if not found or piece.startswith(_SPACE) or piece == _END or after_an_end:
             found.append(("", []))
         found[-1][1].append(place)
     return [(_spelt([pieces[i] for i in places]), places) for _, places in found]

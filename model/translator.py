@@ -79,6 +79,8 @@ class Translation:
             it was not.
         n_best: the best translations, ``text`` being the first; none for an empty source.
         unforced: terms of the glossary that stand in the line and could not be forced, and why.
+        piece_texts: of a line in pieces, the best translation of each; none of a line that is
+            whole, whose translation is ``text``.
     """
 
     text: str
@@ -86,6 +88,12 @@ class Translation:
     pieces: int = 1
     n_best: tuple[Candidate, ...] = ()
     unforced: tuple[str, ...] = ()
+    piece_texts: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The best translation of each piece, of a line that is whole the only one."""
+        return self.piece_texts or (self.text,)
 
 
 class Translator:
@@ -175,6 +183,7 @@ class Translator:
         sentences: Sequence[str],
         decode: DecodeConfig | None = None,
         glossary: Glossary | None = None,
+        first: int = 0,
     ) -> list[Translation]:
         """Translate ``sentences``, one translation each, in their order.
 
@@ -187,6 +196,8 @@ class Translator:
             decode: settings of the search; the model's own if None.
             glossary: terms that must be said where their source stands in a line; the n-gram block
                 does not hold in such a line.
+            first: the number of the first sentence in all that is translated; what is drawn for a
+                sentence with decode.method: sample depends on its number and the seed.
 
         Raises:
             ConfigError: if terms are to be forced into a sample.
@@ -204,7 +215,7 @@ class Translator:
             for part in ([text] if len(pieces) == 1 else self.source.decode(pieces))
         ]
         terms, refused = self._terms(spoken, sources, settings, glossary)
-        found = zip(self._translate_ids(sources, settings, terms), refused, strict=True)
+        found = zip(self._translate_ids(sources, settings, terms, first), refused, strict=True)
         return [_joined(list(itertools.islice(found, len(pieces)))) for pieces in lines]
 
     def normalized(self, text: str) -> str:
@@ -235,13 +246,15 @@ class Translator:
         sources: Sequence[Sequence[int]],
         settings: DecodeConfig,
         terms: Sequence[Sequence[Term]],
+        first: int,
     ) -> list[list[Candidate]]:
         """The best translations of each source, best first; none of an empty one."""
         translations: list[list[Candidate]] = [[] for _ in sources]
         for places in _batches([len(row) for row in sources], settings):
             source_BS, lengths_B = pad_sources([sources[place] for place in places])
             forced = [terms[place] for place in places]
-            searched = self._search(source_BS, lengths_B, settings, places, forced)
+            numbers = [first + place for place in places]
+            searched = self._search(source_BS, lengths_B, settings, numbers, forced)
             for place, found in zip(places, searched, strict=True):
                 outputs = self.target.decode([hypothesis.tokens for hypothesis in found])
                 translations[place] = [
@@ -256,7 +269,7 @@ class Translator:
         source_BS: Tensor,
         lengths_B: Tensor,
         settings: DecodeConfig,
-        places: Sequence[int],
+        numbers: Sequence[int],
         terms: Sequence[Sequence[Term]],
     ) -> list[list[Hypothesis]]:
         precision = resolve_inference(settings.precision, self.config.precision, self.device)
@@ -272,7 +285,7 @@ class Translator:
                 repeating = settings.model_copy(update={"no_repeat_ngram": 0})
                 return beam(model, source_BS, lengths_B, repeating, constraints)
             if settings.method == "sample":
-                drawn = sample(model, source_BS, lengths_B, settings, places)
+                drawn = sample(model, source_BS, lengths_B, settings, numbers)
                 return [[hypothesis] for hypothesis in drawn]
             if settings.beam_size == 1:
                 best = greedy(model, source_BS, lengths_B, settings)
@@ -306,7 +319,9 @@ def _joined(pieces: Sequence[tuple[Sequence[Candidate], Sequence[str]]]) -> Tran
     if not n_best:
         return Translation("", 0.0)
     unforced = tuple(dict.fromkeys(reason for _, refused in pieces for reason in refused))
-    return Translation(n_best[0].text, n_best[0].score, len(pieces), n_best, unforced)
+    texts = tuple(found[0].text for found, _ in pieces) if len(pieces) > 1 else ()
+    best = n_best[0]
+    return Translation(best.text, best.score, len(pieces), n_best, unforced, texts)
 
 
 def _batches(lengths: Sequence[int], settings: DecodeConfig) -> Iterator[list[int]]:

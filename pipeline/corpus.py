@@ -23,6 +23,7 @@ from pipeline.artifacts import Artifact
 from pipeline.errors import ConfigError, CorpusError
 from pipeline.formats import SCHEMA
 from pipeline.phrasebook import generate
+from pipeline.row_ranges import row_batches
 from pipeline.sources import (
     InputFile,
     SourceConfig,
@@ -35,7 +36,6 @@ from pipeline.sources import (
 TestName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 SourceT = TypeVar("SourceT", bound=SourceConfig)
 
-_BATCH_ROWS = 1 << 14
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _DATA_FILE = re.compile(
     r"(?:data/)?(?:(?P<source>[^/]+)/)?(?P<split>\w+)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?\.parquet"
@@ -302,26 +302,6 @@ def write_pairs(pairs: Sequence[tuple[str, str]], out: Path) -> None:
 
 
 def read_rows(path: Path, start: int, stop: int) -> pa.StructArray:
-    """Rows ``start`` to ``stop`` of a corpus file.
-
-    Of its row groups only those are read that hold one of them, and of these a batch at a time, as
-    some publishers write a file of millions of rows in one row group.
-    """
+    """Rows ``start`` to ``stop`` of a corpus file."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        groups: list[int] = []
-        first = begin = 0
-        for index in range(file.num_row_groups):
-            end = begin + file.metadata.row_group(index).num_rows
-            if begin < stop and end > start:
-                first = first if groups else begin
-                groups.append(index)
-            begin = end
-        found, at = [], first
-        for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups):
-            if at >= stop:
-                break
-            begin, end = max(start - at, 0), min(stop - at, len(batch))
-            if begin < end:
-                found.append(batch.column("translation")[begin:end])
-            at += len(batch)
-    return pa.concat_arrays(found)
+        return pa.concat_arrays(b.column("translation") for b in row_batches(file, start, stop))

@@ -115,7 +115,12 @@ def is_corpus_layout(storage: Storage, path: str, columns: tuple[str, str]) -> b
         return True
 
 
-def _open_parquet(path: Path, name: str) -> pq.ParquetFile:
+def open_parquet(path: Path, name: str) -> pq.ParquetFile:
+    """The file at ``path``, which errors call ``name``.
+
+    Raises:
+        CorpusError: if its footer can't be read.
+    """
     try:
         return pq.ParquetFile(path, page_checksum_verification=True)
     except PARQUET_ERRORS as error:
@@ -124,7 +129,7 @@ def _open_parquet(path: Path, name: str) -> pq.ParquetFile:
 
 def _write_parquet(path: Path, uri: str, columns: tuple[str, str], out: Path) -> int:
     """Convert the file to ``out``, which is not written if it is of the corpus layout already."""
-    with _open_parquet(path, uri) as file:
+    with open_parquet(path, uri) as file:
         if file.schema_arrow.equals(SCHEMA) and columns == ("en", "hi"):
             return int(file.metadata.num_rows)
         sides = [_path_of(file.schema_arrow, column, uri) for column in columns]
@@ -143,7 +148,7 @@ def _read_parquet(
     rows = 0
     try:
         for batch in file.iter_batches(_BATCH_ROWS, columns=[".".join(side) for side in sides]):
-            found = [_side(batch, side) for side in sides]
+            found = [side_of(batch, side) for side in sides]
             for side, texts in zip(sides, found, strict=True):
                 texts.validate(full=True)
                 if texts.null_count:
@@ -173,9 +178,9 @@ def _path_of(schema: pa.Schema, column: str, uri: str) -> tuple[str, ...]:
     else:
         raise CorpusError(
             f"{uri} must have one column {column}, or translation.{column}, but has "
-            f"{_columns_in_words(schema)}; `english` and `hindi` of the source name the columns"
+            f"{columns_in_words(schema)}; `english` and `hindi` of the source name the columns"
         )
-    if not _is_text(type_):
+    if not is_text(type_):
         raise CorpusError(
             f"the column {'.'.join(path)} of {uri} must be text, but is {type_}; `english` and "
             f"`hindi` of the source name the columns"
@@ -183,18 +188,20 @@ def _path_of(schema: pa.Schema, column: str, uri: str) -> tuple[str, ...]:
     return path
 
 
-def _is_text(type_: pa.DataType) -> bool:
+def is_text(type_: pa.DataType) -> bool:
     """Whether it holds text, or bytes that may be text; a column of nothing but nulls has none."""
     if pa.types.is_dictionary(type_):
         type_ = type_.value_type
     return str(type_).removeprefix("large_").removesuffix("_view") in ("string", "binary", "null")
 
 
-def _columns_in_words(schema: pa.Schema) -> str:
+def columns_in_words(schema: pa.Schema) -> str:
+    """The first few columns with their types: ``en: string, year: int64``."""
     return _listed([f"{field.name}: {field.type}" for field in schema])
 
 
-def _side(batch: pa.RecordBatch, path: tuple[str, ...]) -> pa.Array:
+def side_of(batch: pa.RecordBatch, path: tuple[str, ...]) -> pa.Array:
+    """The texts of the column, or of the field of a struct, at ``path``."""
     column = batch.column(path[0])
     if len(path) > 1:
         # Unlike StructArray.field, this one answers null where the whole struct is null.
@@ -238,7 +245,7 @@ def _read_tsv(path: Path, uri: str, columns: tuple[str, str]) -> Iterator[tuple[
             if any(header.count(column) != 1 for column in columns):
                 raise CorpusError(
                     f"the first line of {uri} must name the columns {' and '.join(columns)} once, "
-                    f"but is {_short(' | '.join(header))}; `english` and `hindi` of the source "
+                    f"but is {short(' | '.join(header))}; `english` and `hindi` of the source "
                     f"name them, and '1' and '2' read a file without a header"
                 )
             places = [header.index(column) for column in columns]
@@ -250,7 +257,7 @@ def _read_tsv(path: Path, uri: str, columns: tuple[str, str]) -> Iterator[tuple[
             if len(fields) != width:
                 raise CorpusError(
                     f"every line of {uri} must have {width} columns, but line {lines.number:,} "
-                    f"has {len(fields)}: {_short(line.decode())}"
+                    f"has {len(fields)}: {short(line.decode())}"
                 )
             yield fields[first], fields[second]
 
@@ -270,14 +277,14 @@ def _read_jsonl(path: Path, uri: str, columns: tuple[str, str]) -> Iterator[tupl
             if not isinstance(row, dict):
                 raise CorpusError(
                     f"every line of {uri} must be a JSON object, but line {lines.number:,} is "
-                    f"{_short(line.decode())}"
+                    f"{short(line.decode())}"
                 )
             if isinstance(row.get("translation"), dict):
                 row = row["translation"]
             for column in columns:
                 if not isinstance(row.get(column), str):
                     seen = (
-                        f"has {_short(json.dumps(row[column], ensure_ascii=False))} there"
+                        f"has {short(json.dumps(row[column], ensure_ascii=False))} there"
                         if column in row
                         else f"has the keys {_listed(list(row))}"
                     )
@@ -325,5 +332,6 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(shown) or "none"
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """The text in quotes, cut at 80 characters."""
     return repr(text if len(text) <= 80 else f"{text[:77]}…")

@@ -52,7 +52,7 @@ class Lines:
         if len(line) == MAX_LINE_BYTES:
             raise CorpusError(
                 f"a line must have less than {MAX_LINE_BYTES:,} bytes, but line "
-                f"{self.number + 1:,} of {self.uri} has not; is it text with a pair a line?"
+                f"{self.number + 1:,} of {self.uri} has not; is it text with a sentence a line?"
             )
         self.number, self.offset = self.number + 1, self._next
         self._next += len(line)
@@ -74,7 +74,7 @@ class Lines:
         nul = line.find(b"\0")
         if nul >= 0:
             raise CorpusError(
-                f"a corpus file must be text in UTF-8, but {self.uri} has NUL at byte "
+                f"a text file must be UTF-8, but {self.uri} has NUL at byte "
                 f"{self.offset + nul:,}, in line {self.number:,}; is it UTF-16, or damaged?"
             )
         if not line.isascii():
@@ -82,7 +82,7 @@ class Lines:
                 line.decode()
             except UnicodeDecodeError as error:
                 raise CorpusError(
-                    f"a corpus file must be text in UTF-8, but {self.uri} has the byte "
+                    f"a text file must be UTF-8, but {self.uri} has the byte "
                     f"0x{line[error.start]:02x} at byte {self.offset + error.start:,}, in line "
                     f"{self.number:,}; convert it, or take the line out"
                 ) from error
@@ -98,10 +98,18 @@ def open_lines(path: Path, uri: str) -> Iterator[Lines]:
     with path.open("rb") as plain:
         start = plain.read(len(_GZIP_MAGIC))
         if not start:
-            raise CorpusError(f"{uri} must have at least one pair, but is empty")
+            raise CorpusError(f"{uri} must have at least one line, but is empty")
         plain.seek(0)
         if start == _GZIP_MAGIC:
             with io.BufferedReader(gzip.GzipFile(fileobj=plain), _BUFFER_BYTES) as text:
                 yield Lines(uri, cast(BinaryIO, text))
         else:
             yield Lines(uri, plain)
+
+
+@contextlib.contextmanager
+def lines_from(path: Path, uri: str, number: int, offset: int) -> Iterator[Lines]:
+    """The lines of a plain text file from byte ``offset`` on, before which are ``number`` lines."""
+    with path.open("rb") as plain:
+        plain.seek(offset)
+        yield Lines(uri, plain, number, offset, offset)

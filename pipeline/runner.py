@@ -103,7 +103,7 @@ class RayRunner:
     def __call__(self, tasks: Sequence[Task], on_done: Callable[[Task, Part], None]) -> None:
         """Run all tasks; see :class:`~pipeline.runner.Runner`."""
         import ray
-        from ray.exceptions import RayError, RayTaskError, WorkerCrashedError
+        from ray.exceptions import RayError
 
         remote = ray.remote(num_cpus=1, max_retries=3)(_execute)
         waiting = heaviest_first(tasks)[::-1]
@@ -116,22 +116,30 @@ class RayRunner:
                 for reference in ray.wait(list(running), num_returns=1)[0]:
                     task = running.pop(reference)
                     on_done(task, ray.get(reference))
-        except RayTaskError as error:
-            raise error.cause from None
-        except WorkerCrashedError as error:
-            raise AnuvadError(
-                f"the worker process of task {task.name} died four times; is there memory enough?"
-            ) from error
         except RayError as error:
-            # Memory that ran out, a node that went with what it held: Ray says which.
-            message = " ".join(str(error).split())[:300]
-            raise AnuvadError(
-                f"task {task.name} must end, but Ray gave it up: {type(error).__name__}: "
-                f"{message}; the same command goes on where it stopped"
-            ) from error
+            raise what_failed(error, task) from error
         finally:
             for reference in running:
                 ray.cancel(reference)
+
+
+def what_failed(error: Exception, task: Task) -> Exception:
+    """What to raise for an exception of Ray's: the task's own, or a sentence that names it."""
+    from ray.exceptions import RayActorError, RayTaskError, WorkerCrashedError
+
+    if isinstance(error, RayTaskError):
+        cause: Exception = error.cause
+        return cause
+    if isinstance(error, WorkerCrashedError | RayActorError):
+        return AnuvadError(
+            f"the worker process of task {task.name} died four times; is there memory enough?"
+        )
+    # Memory that ran out, a node that went with what it held: Ray says which.
+    message = " ".join(str(error).split())[:300]
+    return AnuvadError(
+        f"task {task.name} must end, but Ray gave it up: {type(error).__name__}: {message}; the "
+        f"same command goes on where it stopped"
+    )
 
 
 def _execute(task: Task) -> Part:

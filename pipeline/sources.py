@@ -227,7 +227,7 @@ def input_files(source: SourceConfig) -> list[InputFile]:
         CorpusError: if there are none, a name says no split, or a Moses pair lacks a side or has
             one twice.
     """
-    storage, paths = _paths_of(source.source)
+    storage, paths = paths_of(source.source, "corpus.source")
     known = [path for path in paths if _format_of(path)]
     if not known:
         raise CorpusError(
@@ -241,8 +241,16 @@ def input_files(source: SourceConfig) -> list[InputFile]:
     return files
 
 
-def _paths_of(where: str) -> tuple[Storage, list[str]]:
-    """The storage of a folder, a glob or a file, and the paths in it, sorted."""
+def paths_of(where: str, setting: str) -> tuple[Storage, list[str]]:
+    """The storage of a folder, a glob or a file, and the paths in it, sorted.
+
+    Args:
+        where: a path or URI; of a folder with a folder ``data`` in it, that one is read.
+        setting: how errors call it.
+
+    Raises:
+        ConfigError: if it is no path, no URI of a known kind, or a glob with ``**``.
+    """
     scheme, separator, rest = where.rpartition("://")
     query = ""
     if scheme == "s3":
@@ -257,7 +265,7 @@ def _paths_of(where: str) -> tuple[Storage, list[str]]:
         try:
             return Storage(f"{scheme}{separator}{place}{query}")
         except ConfigError as error:
-            raise ConfigError(f"corpus.source: {error}") from error
+            raise ConfigError(f"{setting}: {error}") from error
 
     # A folder may be called `corpus[1]`.
     is_literal = scheme in ("", "file") and os.path.exists(path)
@@ -265,7 +273,7 @@ def _paths_of(where: str) -> tuple[Storage, list[str]]:
     if first < len(parts) and not is_literal:
         if "**" in parts:
             raise ConfigError(
-                f"corpus.source must be a glob of which * stands for one folder or file, but "
+                f"{setting} must be a glob of which * stands for one folder or file, but "
                 f"{where!r} has **; give each folder a * of its own"
             )
         storage = storage_of(*parts[:first])

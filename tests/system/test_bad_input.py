@@ -62,7 +62,7 @@ def test_bytes_that_are_no_text_end_prepare_with_file_line_and_place(home: Path)
     done = prepare(home)
     assert (done.code, done.out, done.foreign_lines()) == (1, "", [])
     assert done.err.splitlines()[-1] == (
-        f"error: a corpus file must be text in UTF-8, but {file} has the byte 0xff at byte 12, in "
+        f"error: a text file must be UTF-8, but {file} has the byte 0xff at byte 12, in "
         f"line 2; convert it, or take the line out"
     )
 

@@ -22,6 +22,7 @@ COMMANDS = (
     "prepare",
     "train",
     "evaluate",
+    "compare",
     "promote",
     "rollback",
     "retrain",
@@ -29,6 +30,7 @@ COMMANDS = (
     "status",
     "doctor",
     "translate",
+    "explain",
 )
 HEAVY = ("torch", "ray", "mlflow")
 
@@ -96,6 +98,9 @@ def test_wrong_usage_ends_with_2_and_the_usage(arguments: list[str], tmp_path: P
         (["plan", str(SEED), "storage=nosuch://x"], "error: storage must be a path or a URI"),
         (["translate", "--model", "seed", "hello"], "error: --model must be models:/NAME@ALIAS"),
         (["translate", "--input", "a.txt", "hello"], "from --input, not from both"),
+        (["translate", "--ray", "hello"], "error: --column, --task-sentences and --ray need"),
+        (["translate", "--input", str(SEED.parent)], "is translated as a file: give --output"),
+        (["translate", "--input", str(SEED), "--column", "en", "--output", "o"], "is text: leave"),
         (["translate", "--config", "nosuch.yaml", "hello"], "error: CONFIG must be a file"),
     ],
 )

@@ -7,13 +7,11 @@ import ast
 from command_line import REPOSITORY
 from jobs.evaluate import _CODE
 
-# What they configure is in the model's content, or is not asked for: none acts in an evaluation.
+# What they configure is in the model's content; none acts in a translation.
 NOT_DECIDING = {
     "model.architectures",
     "model.config",
     "model.dropout",
-    "model.ensemble",
-    "model.glossary",
     "model.loss",
 }
 
@@ -39,6 +37,7 @@ def test_all_that_translates_aligns_and_scores_is_in_the_id() -> None:
     assert deciding == {name for name in _CODE if name.startswith("model.")}
     assert set(_CODE) - deciding == {
         "jobs.breakdown",
+        "jobs.comet",
         "jobs.evaluation_tasks",
         "jobs.scores",
         "pipeline.normalize",

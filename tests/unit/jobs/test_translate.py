@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -10,17 +11,21 @@ import pytest
 
 from command_line import REPOSITORY, environment, run
 from jobs.translate import (
-    decode_lines,
+    is_for_files,
+    lines_of,
     load_translator,
     long_lines,
     n_best_lines,
     read_lines,
     require_writable,
     search_settings,
+    search_with,
+    translated,
     write_lines,
 )
 from model.config import DecodeConfig
 from model.translator import Candidate, Translation
+from nonsense_model import write_nonsense_model
 from pipeline.errors import AnuvadError, ArtifactError, ConfigError
 
 
@@ -39,18 +44,20 @@ from pipeline.errors import AnuvadError, ArtifactError, ConfigError
     ids=["nothing", "unended", "ended", "empty line", "windows", "bom", "separators", "hindi"],
 )
 def test_only_a_newline_ends_a_line(data: bytes, lines: list[str]) -> None:
-    assert decode_lines(data, "standard input") == lines
+    assert list(lines_of(io.BytesIO(data), "standard input")) == lines
 
 
 def test_bytes_that_are_no_utf8_are_named() -> None:
-    with pytest.raises(AnuvadError, match=r"^standard input must be UTF-8, but byte 6 is 0xff$"):
-        decode_lines(b"hello\n\xff", "standard input")
+    for data, byte in ((b"hello\n\xff", 6), (b"\xef\xbb\xbfhi\xff", 5)):
+        seen = rf"^standard input must be UTF-8, but byte {byte} is 0xff$"
+        with pytest.raises(AnuvadError, match=seen):
+            list(lines_of(io.BytesIO(data), "standard input"))
 
 
 def test_an_input_file_that_is_missing_is_named(tmp_path: Path) -> None:
     path = tmp_path / "missing.txt"
     with pytest.raises(AnuvadError, match=f"--input .* {path}: No such file or directory"):
-        read_lines(path)
+        list(read_lines(path))
 
 
 def test_an_output_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -70,38 +77,7 @@ def test_an_output_file_that_can_not_be_written_is_named(tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained model folder; what it says is nonsense, but it says it."""
-    import safetensors.torch
-    import torch
-
-    from model.config import DecodeConfig, ModelConfig
-    from model.seq2seq import Seq2Seq
-    from model.translator import TranslatorConfig, save_folder
-    from pipeline.normalize import NormalizeConfig
-    from pipeline.tokenizer import Tokenizer, TokenizerConfig, train_tokenizer
-
-    root = tmp_path_factory.mktemp("model")
-    sentences = {"en": ["hello", "thank you", "my name"], "hi": ["नमस्ते", "धन्यवाद"]}
-    config = TokenizerConfig(vocab_size=16, byte_fallback=False)
-    for language, text in sentences.items():
-        train_tokenizer(iter(text), config, root / f"{language}.model", language)
-    torch.manual_seed(1)
-    model_config = ModelConfig(embedding_size=8, hidden_size=8)
-    sizes = [len(Tokenizer.load(root / f"{language}.model")) for language in sentences]
-    model = Seq2Seq(model_config, *sizes)
-    folder = root / "translator"
-    save_folder(
-        folder,
-        TranslatorConfig(
-            model=model_config,
-            normalize=NormalizeConfig(),
-            decode=DecodeConfig(beam_size=2),
-            max_source_tokens=12,
-            precision="fp32",
-        ),
-        safetensors.torch.save(model.state_dict()),
-        {language: (root / f"{language}.model").read_bytes() for language in sentences},
-    )
-    return folder
+    return write_nonsense_model(tmp_path_factory.mktemp("model"))
 
 
 def test_lines_in_pieces_are_told_by_number(model_folder: Path) -> None:
@@ -115,6 +91,57 @@ def test_lines_in_pieces_are_told_by_number(model_folder: Path) -> None:
     assert long_lines(found, 12) == [
         f"line 3 is longer than the model's 12 tokens and was translated in {pieces} pieces"
     ]
+
+
+def test_lines_go_out_in_order_batch_by_batch_with_the_numbers_of_all(model_folder: Path) -> None:
+    search = search_with([str(model_folder)], None, None, ["beam_size=1"])
+    long = "thank you " * 12
+    lines = ["hello", "", "my name", long, "hello"]
+    warnings: list[str] = []
+    whole = list(translated(search, [lines], False, warnings.append))
+    cut = list(translated(search, [lines[:3], lines[3:]], False, warnings.append))
+    assert cut == whole
+    assert (whole[1], whole[4]) == ("", whole[0])
+    assert len({whole[0], whole[2], whole[3]}) == 3
+    assert [w.partition(" is longer")[0] for w in warnings] == ["line 4", "line 4"]
+    tables = list(translated(search, [["hello"], ["my name"]], True, warnings.append))
+    assert [row.split("\t")[0] for row in tables] == ["1", "2"]
+
+
+def test_a_sample_is_drawn_by_the_number_of_its_line_and_not_by_its_batch(
+    model_folder: Path,
+) -> None:
+    settings = ["method=sample", "seed=5", "temperature=2"]
+    search = search_with([str(model_folder)], None, None, settings)
+    whole = list(translated(search, [["hello"] * 6], False, print))
+    cut = list(translated(search, [["hello"] * 4, ["hello"] * 2], False, print))
+    assert cut == whole
+    assert len(set(whole)) > 1
+
+
+def test_what_is_more_than_a_few_lines_of_text_is_for_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.translate.IN_PROCESS_BYTES", 10)
+    (tmp_path / "little.txt").write_text("hello\n")
+    (tmp_path / "large.txt").write_text("hello\n" * 2)
+    (tmp_path / "some[1].txt").write_text("hello\n")
+    for name, output, expected in (
+        ("little.txt", "out.txt", False),
+        ("large.txt", "out.txt", True),
+        # What goes to standard output goes there line by line.
+        ("large.txt", None, False),
+        ("some[1].txt", "out.txt", False),
+        ("*.txt", "out", True),
+        ("", "out", True),
+        ("web.tsv", "out.tsv", True),
+        ("web.tsv.gz", "out.tsv", True),
+        ("web.txt.gz", None, True),
+        ("web.parquet", "out.parquet", True),
+        ("missing.txt", "out.txt", False),
+    ):
+        assert is_for_files(str(tmp_path / name), output) is expected, (name, output)
+    assert is_for_files("s3://bucket/web.txt", "s3://bucket/out.txt")
 
 
 def test_the_n_best_of_every_line_are_lines_of_a_table(model_folder: Path) -> None:

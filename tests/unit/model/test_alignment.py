@@ -29,6 +29,8 @@ PAIRS = {
     "he went to school": "वह विद्यालय गया।",
     "": "",
 }
+LIMIT = 24
+TARGETS = [(text,) for text in PAIRS.values()]
 ATTENTIVE = [name for name in RECURRENT if "none" not in name and "joint" not in name]
 
 
@@ -50,7 +52,7 @@ def translator(tokenizers: tuple[Tokenizer, Tokenizer], config: AnyModelConfig) 
         model=config,
         normalize=NormalizeConfig(),
         decode=DecodeConfig(),
-        max_source_tokens=8,
+        max_source_tokens=LIMIT,
         precision="fp32",
     )
     model = build_model(config, *map(len, tokenizers))
@@ -67,11 +69,12 @@ def test_the_weights_are_those_that_search_would_see_step_by_step(
     name: str, tokenizers: tuple[Tokenizer, Tokenizer]
 ) -> None:
     one = recurrent(tokenizers, **RECURRENT[name])
-    found = align(one, list(PAIRS), list(PAIRS.values()))
+    found = align(one, list(PAIRS), TARGETS)
     assert found is not None
     assert isinstance(one.model, Seq2Seq)
     for (source, target), alignment in zip(PAIRS.items(), found, strict=True):
-        source_ids = one.source.encode([source])[0][:8]
+        assert alignment is not None
+        source_ids = one.source.encode([source])[0]
         with torch.inference_mode():
             state = one.model.start(*pad_sources([source_ids]))
             rows: list[Tensor] = []
@@ -89,11 +92,13 @@ def test_a_transformer_looks_alike_alone_and_in_a_batch(
     sizes = {"model_size": 16, "heads": 2, "feedforward_size": 24, "dropout": 0.0}
     config = TransformerConfig.model_validate({**sizes, "decoder_layers": layers})
     one = translator(tokenizers, config)
-    together = align(one, list(PAIRS), list(PAIRS.values()))
+    together = align(one, list(PAIRS), TARGETS)
     assert together is not None
     for (source, target), alignment in zip(PAIRS.items(), together, strict=True):
-        alone = align(one, [source], [target])
+        alone = align(one, [source], [(target,)])
         assert alone is not None
+        assert alone[0] is not None
+        assert alignment is not None
         torch.testing.assert_close(alignment.weights_TS, alone[0].weights_TS)
         ones = torch.ones(len(alignment.target))
         torch.testing.assert_close(alignment.weights_TS.sum(1), ones)
@@ -114,15 +119,87 @@ def test_the_weights_of_a_transformer_are_those_that_its_kernel_uses() -> None:
     assert weights_BTS[1, :, 2:].abs().max() == 0
 
 
-def test_pieces_stand_beside_the_weights_and_a_long_source_is_cut(
+def test_pieces_stand_beside_the_weights(tokenizers: tuple[Tokenizer, Tokenizer]) -> None:
+    one = recurrent(tokenizers)
+    (found,) = align(one, ["good morning"], [("सुप्रभात",)]) or ()
+    assert found is not None
+    assert found.weights_TS.shape == (len(found.target), len(found.source))
+    assert "".join(found.source) == "▁good▁morning</s>"
+    assert "".join(found.target) == "▁सुप्रभात</s>"
+
+
+LONG = "the house is big? he went to school? thank you"
+PARTS = ["the house is big?", "he went to school?", "thank you"]
+
+
+def test_a_line_in_pieces_is_looked_at_piece_by_piece(
     tokenizers: tuple[Tokenizer, Tokenizer],
 ) -> None:
     one = recurrent(tokenizers)
-    found = align(one, ["the house " * 9], ["घर"])
+    texts = ("घर बड़ा है।", "वह विद्यालय गया।", "धन्यवाद")
+    (whole, short) = align(one, [LONG, "hello"], [texts, ("नमस्ते",)]) or ()
+    parts = align(one, PARTS, [(text,) for text in texts])
+    assert parts is not None
+    assert whole is not None
+    assert short is not None
+    row = column = 0
+    for part in parts:
+        assert part is not None
+        height, width = part.weights_TS.shape
+        block = whole.weights_TS[row : row + height]
+        torch.testing.assert_close(block[:, column : column + width], part.weights_TS)
+        # For a word of this piece nothing was looked at in another.
+        assert block[:, :column].abs().sum() + block[:, column + width :].abs().sum() == 0
+        row, column = row + height, column + width
+    assert whole.weights_TS.shape == (row, column)
+    rows = [len(part.target) for part in parts if part is not None]
+    entropies = [part.entropy for part in parts if part is not None]
+    mean = sum(n * entropy for n, entropy in zip(rows, entropies, strict=True)) / sum(rows)
+    assert whole.entropy == pytest.approx(mean)
+    words = by_words(whole)
+    assert words.source == (
+        *("the", "house", "is", "big?", "</s>"),
+        *("he", "went", "to", "school?", "</s>"),
+        *("thank", "you", "</s>"),
+    )
+    assert words.target == (
+        *("घर", "बड़ा", "है।", "</s>", "वह", "विद्यालय", "गया।", "</s>", "धन्यवाद", "</s>"),
+    )
+    # The word of the last piece looks at the words of the last piece.
+    assert words.links_T[8][0] >= 10
+
+
+def test_of_what_was_translated_in_pieces_every_word_is_covered_by_what_it_says(
+    tokenizers: tuple[Tokenizer, Tokenizer],
+) -> None:
+    one = recurrent(tokenizers)
+    (translation,) = one.translate([LONG])
+    assert translation.pieces == len(translation.texts) == 3
+    assert " ".join(text for text in translation.texts if text) == translation.text
+    (found,) = align(one, [LONG], [translation.texts]) or ()
     assert found is not None
-    assert found[0].weights_TS.shape == (len(found[0].target), 9)
-    assert len(found[0].source) == 9
-    assert (found[0].source[-1], found[0].target[-1]) == ("</s>", "</s>")
+    assert "".join(found.source).count("</s>") == 3
+    assert sum(found.coverage_S) == pytest.approx(len(found.target))
+
+
+def test_a_word_cut_in_two_is_two_words_with_an_end_between() -> None:
+    ends = Alignment(
+        ("▁riv", "er", "</s>", "b", "ank", "</s>"),
+        ("▁न", "दी", "</s>", "▁तट", "</s>"),
+        torch.eye(6)[:5],
+    )
+    assert by_words(ends).source == ("river", "</s>", "bank", "</s>")
+    assert by_words(ends).target == ("नदी", "</s>", "तट", "</s>")
+
+
+def test_a_text_for_a_source_in_pieces_that_are_not_told_apart_has_no_alignment(
+    tokenizers: tuple[Tokenizer, Tokenizer],
+) -> None:
+    one = recurrent(tokenizers)
+    found = align(one, [LONG, "hello"], [("घर बड़ा है। वह विद्यालय गया। धन्यवाद",), ("नमस्ते",)])
+    assert found is not None
+    assert found[0] is None
+    assert found[1] is not None
 
 
 def test_a_model_without_attention_has_no_alignment(
@@ -130,7 +207,7 @@ def test_a_model_without_attention_has_no_alignment(
 ) -> None:
     blind = recurrent(tokenizers, attention="none", bidirectional=False)
     assert not has_attention(blind.model)
-    assert align(blind, ["thank you"], ["धन्यवाद"]) is None
+    assert align(blind, ["thank you"], [("धन्यवाद",)]) is None
 
 
 def test_entropy_coverage_and_links_by_hand() -> None:

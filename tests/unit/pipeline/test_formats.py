@@ -101,7 +101,7 @@ def test_what_looks_like_an_end_or_a_mark_is_text(convert: Convert, inside: str)
         (tsv(*PAIRS), ("1", "²"), "must name the columns 1 and ² once, but is"),
         (tsv(NAMES), NAMES, r"must be at least one pair in web/a\.tsv, but is none"),
         (gzip.compress(b""), NAMES, "at least one pair"),
-        (b"", NAMES, r"web/a\.tsv must have at least one pair, but is empty"),
+        (b"", NAMES, r"web/a\.tsv must have at least one line, but is empty"),
     ],
 )
 def test_tsv_with_other_columns_or_without_pairs_is_refused(

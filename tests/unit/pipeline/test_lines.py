@@ -107,7 +107,7 @@ def test_a_cut_or_damaged_gzip_file_is_refused_naming_it(read: Read, damaged: by
 
 
 def test_an_empty_file_is_refused(read: Read) -> None:
-    with pytest.raises(CorpusError, match=r"web/some\.hi must have at least one pair, but is em"):
+    with pytest.raises(CorpusError, match=r"web/some\.hi must have at least one line, but is em"):
         read(b"")
 
 
