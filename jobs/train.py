@@ -14,7 +14,7 @@ import json
 import shlex
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from jobs.context import JobContext
 from jobs.evaluate import require_tests
 from jobs.events import Event
 from jobs.fit import fit, plan_training, read_summary, train_spec
+from jobs.journal import Journal
 from jobs.lock import hold
 from jobs.prepare import run_stages
 from jobs.registry import CHALLENGER, TRAINING_TAG, Version
@@ -35,12 +36,12 @@ from jobs.warm_start import fetch_start, start_spec, warm_version
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact
 from pipeline.corpus import CorpusConfig
-from pipeline.errors import AnuvadError
+from pipeline.errors import AnuvadError, BusyError, OutageError
 from pipeline.stages import StageResult
 from pipeline.tokenizer import LANGUAGES
 
 if TYPE_CHECKING:
-    from jobs.tracking import TrackedRun
+    from jobs.tracked_run import TrackedRun
 
 REGISTERED_TAG = "anuvad.registered"
 
@@ -118,8 +119,12 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
         fetch_start(job, warm)
     data = run_stages(job)
     require_tests(data["corpus"].artifact, config.evaluation.tests)
-    registered = registered_version(job, spec.id) if standing else None
+    registered = None
+    if standing:
+        with _model_is_kept(standing, command):
+            registered = registered_version(job, spec.id)
     if standing and registered:
+        _send_the_rest(job, run_id)
         result = StageResult("train", standing, True, 0.0)
         job.console.stage_ended(result)
         return Trained(run_id, registered, {**data, "train": result}, was_new=False)
@@ -128,26 +133,51 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     try:
         _record_data(run, job, data, spec.id, command, warm)
         trained = _fit(job, run, data, warm)
-        version = _register(job, trained.artifact, data, run)
+        with _model_is_kept(trained.artifact, command):
+            version = _register(job, trained.artifact, data, run)
+            # Last, so that what stands was done to its end.
+            job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
     except BaseException as error:
-        # An interruption is no failure: the same command goes on with this run. What MLflow has
-        # to say to that must not hide what happened.
+        # An interruption is no failure: the same command goes on with this run. What the journal
+        # has to say to that must not hide what happened.
+        goes_on = isinstance(error, OutageError) or not isinstance(error, Exception)
         with contextlib.suppress(AnuvadError):
-            run.end("FAILED" if isinstance(error, Exception) else "KILLED")
+            run.end("KILLED" if goes_on else "FAILED")
         raise
     run.end()
-    # Last, so that what stands was done to its end.
-    job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
     job.console.say("register", f"version {version.number} of {version.name}, the {CHALLENGER}")
     return Trained(run_id, version, {**data, "train": trained}, was_new=True)
 
 
 def _open_run(job: JobContext, run_id: str) -> TrackedRun:
-    from jobs.tracking import TrackedRun
+    from jobs.tracked_run import TrackedRun
 
-    config = job.config
-    experiment = config.tracking.experiment or config.registry.name
-    return TrackedRun(job.tracking_uri, experiment, run_id, run_id, job.storage)
+    return TrackedRun(
+        job.tracking_uri, job.config.experiment, run_id, job.storage, job.console.warn
+    )
+
+
+@contextlib.contextmanager
+def _model_is_kept(training: Artifact, command: Sequence[str]) -> Iterator[None]:
+    """Add to an outage of MLflow that nothing is lost, and how to finish."""
+    try:
+        yield
+    except OutageError as error:
+        raise OutageError(
+            f"{error}; the trained model is kept in {training.uri}, and the same command registers "
+            f"it, once: {shlex.join(command)}"
+        ) from error
+
+
+def _send_the_rest(job: JobContext, run_id: str) -> None:
+    """Send what MLflow did not take when the run ended, if it does now."""
+    journal = Journal(job.storage, run_id)
+    if journal.pending():
+        from jobs.replay import send
+
+        with contextlib.suppress(OutageError, BusyError):
+            sent = send(job.tracking_uri, journal, job.storage, job.console.warn)
+            job.console.say("mlflow", f"took {sent:,} records that it had missed")
 
 
 def registered_version(job: JobContext, training_id: str) -> Version | None:
@@ -226,7 +256,7 @@ def _fit(
         if warm:
             console.say("train", f"starts from the weights of version {warm.number} of {warm.name}")
         console.waiting("train", f"starting {config.compute.workers_in_words}")
-    curves = Curves(run, console.warn)
+    curves = Curves(run)
 
     def on_event(event: Event) -> None:
         console.training_event(
@@ -276,7 +306,7 @@ def _register(
             "anuvad.licence": config.corpus.licences,
         }
         version = job.registry.register(
-            config.registry.name, folder, content_hash(folder), run.id, tags
+            config.registry.name, folder, content_hash(folder), run.mlflow_id(), tags
         )
     job.registry.set_alias(version, CHALLENGER)
     return version
