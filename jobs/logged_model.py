@@ -38,11 +38,12 @@ def log_model(client: Any, folder: Path, content: str, run_id: str) -> str:
         run_id: MLflow's.
 
     Returns:
-        Its URI, ``models:/m-…``.
+        Its id, ``m-…``.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
-    experiment = client.get_run(run_id).info.experiment_id
+    run = client.get_run(run_id)
+    experiment = run.info.experiment_id
     ours = f"tags.`{CONTENT_TAG}` = '{content}' AND source_run_id = '{run_id}'"
     found = client.search_logged_models([experiment], filter_string=ours)
     with asked_once():
@@ -58,13 +59,16 @@ def log_model(client: Any, folder: Path, content: str, run_id: str) -> str:
             )
         )
         if model.status != LoggedModelStatus.READY:
-            client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+            outputs = run.outputs.model_outputs if run.outputs else []
+            # MLflow takes it once only.
+            if model.model_id not in [output.model_id for output in outputs]:
+                client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
             with tempfile.TemporaryDirectory(prefix="anuvad-") as scratch:
                 local = Path(scratch) / "model"
                 _save(local, folder, content, model, run_id)
                 client.log_model_artifacts(model.model_id, str(local))
             client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-    return f"models:/{model.model_id}"
+    return str(model.model_id)
 
 
 def _save(local: Path, folder: Path, content: str, model: Any, run_id: str) -> None:

@@ -99,12 +99,17 @@ class Registry:
         if standing:
             return standing[0]
         with mlflow_errors(f"register {name}"):
-            uri = log_model(self._client, folder, content, run_id)
+            model_id = log_model(self._client, folder, content, run_id)
             with asked_once():
                 if not self._exists(name):
                     self._client.create_registered_model(name)
                 made = self._client.create_model_version(
-                    name, source=uri, run_id=run_id, tags={**tags, CONTENT_TAG: content}
+                    name,
+                    source=f"models:/{model_id}",
+                    run_id=run_id,
+                    tags={**tags, CONTENT_TAG: content},
+                    # A server asks for both.
+                    model_id=model_id,
                 )
             return _version(made)
 

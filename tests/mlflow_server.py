@@ -81,6 +81,7 @@ class Proxy:
         status: what it answers by itself, if set.
         dropped: patterns of ``METHOD path``; the next request that fits the first of them is handed
             on, but its answer is not handed back, and the pattern is taken off.
+        status_after_drop: what is answered from then on, if set.
         requests: ``METHOD path`` of all that came, in order.
     """
 
@@ -90,6 +91,7 @@ class Proxy:
         self.open.set()
         self.status: int | None = None
         self.dropped: list[str] = []
+        self.status_after_drop: int | None = None
         self.requests: list[str] = []
         proxy = self
 
@@ -123,6 +125,7 @@ class Proxy:
                 status, headers, answer = response.status, dict(response.headers), response.read()
         if self.dropped and re.search(self.dropped[0], request):
             self.dropped.pop(0)
+            self.status = self.status_after_drop
             handler.close_connection = True
             handler.connection.shutdown(socket.SHUT_RDWR)
             return
