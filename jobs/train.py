@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from jobs.registry import CHALLENGER, TRAINING_TAG, Version
 from jobs.train_worker import WEIGHTS
 from jobs.training_curves import Curves
 from jobs.versions import git_revision, package_versions
+from jobs.vitals import Vitals
 from jobs.warm_start import fetch_start, start_spec, warm_version
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact
@@ -264,7 +266,8 @@ def _fit(
         )
         curves.add(event)
 
-    artifact = fit(config, job.storage, data, job.connect, on_event, start)
+    with contextlib.nullcontext() if skipped else Vitals(partial(curves.system, "driver")):
+        artifact = fit(config, job.storage, data, job.connect, on_event, start)
     seconds = 0.0 if skipped else time.monotonic() - started
     result = StageResult("train", artifact, skipped, seconds)
     console.stage_ended(result)

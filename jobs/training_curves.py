@@ -7,6 +7,7 @@ Two trainings whose updates hold unlike numbers of tokens can be compared by the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ _NO_FIGURES = ("update", "workers")
 class Curves:
     """Logs the figures of a training's events.
 
+    ``system/driver/rss_mb`` and its like have the seconds since the run began as their step.
+
     Args:
         run: where they go.
     """
@@ -30,6 +33,14 @@ class Curves:
         """Log an event, see :func:`model.training.train`; those without figures are passed over."""
         if event["kind"] in _PREFIX:
             self._run.curve(points(event))
+        elif event["kind"] == "system":
+            seen = {key: value for key, value in event.items() if key not in ("kind", "rank")}
+            self.system(f"worker-{event['rank']}", seen)
+
+    def system(self, process: str, seen: Mapping[str, float]) -> None:
+        """Log what a process uses of its machine, see :mod:`jobs.vitals`."""
+        values = {f"system/{process}/{key}": value for key, value in seen.items()}
+        self._run.metrics(values, step=self._run.seconds)
 
 
 def points(event: dict[str, Any]) -> list[tuple[str, float, int]]:
