@@ -203,6 +203,14 @@ class Registry:
         with mlflow_errors(f"store {path.name}"):
             self._client.log_artifact(version.run_id, str(path), folder)
 
+    def write_card(self, version: Version, card: str) -> None:
+        """Store a model card with the version: in its run, and as its description."""
+        from jobs.model_card import CARD, description_of
+
+        with mlflow_errors(f"store {CARD}"):
+            self._client.log_text(version.run_id, card, CARD)
+            self._client.update_model_version(version.name, version.number, description_of(card))
+
     def download(self, version: Version, scratch: Path) -> Path:
         """The model folder of the version, copied below the folder ``scratch``."""
         with mlflow_errors(f"hand over {version.uri}"):

@@ -107,6 +107,8 @@ def lock_name(config: Config) -> str:
 
 def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     """:func:`train`, for a caller that holds its lock."""
+    from jobs.model_card import model_card
+
     config = job.config
     warm = warm_version(job)
     start = start_spec(warm) if warm else None
@@ -137,6 +139,8 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
         trained = _fit(job, run, data, warm)
         with _model_is_kept(trained.artifact, command):
             version = _register(job, trained.artifact, data, run)
+            card = model_card(config, version.number, {**data, "train": trained}, command)
+            job.registry.write_card(version, card)
             # Last, so that what stands was done to its end.
             job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
     except BaseException as error:
