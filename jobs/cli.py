@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobs.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, take_sigterm, was_terminated
-from pipeline.errors import AnuvadError, BusyError, ConfigError
+from pipeline.errors import AnuvadError, BusyError, ConfigError, OutageError
 
 if TYPE_CHECKING:
     from jobs.context import JobContext
@@ -275,6 +275,25 @@ def status(config: ConfigArgument, overrides: Overrides = None, as_json: Json = 
         if found["runs"]:
             runs = [(r["name"], r["status"], r["started"]) for r in found["runs"]]
             _print_table(("run", "state", "started"), runs)
+
+
+@app.command()
+def sync(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Send MLflow what it missed while it was down or slow, once."""
+    with _job(config, overrides) as job:
+        from jobs.sync import sync as run_job
+
+        found = run_job(job)
+        left = [s for s in found if s.left]
+        if as_json:
+            _print_json({"runs": [s.as_json() for s in found]})
+        elif not found:
+            print_line("nothing to send: MLflow has all of it")
+        else:
+            rows = [(s.run_id, f"{s.sent:,}", f"{s.left:,}", s.why or "") for s in found]
+            _print_table(("run", "sent", "left", "why"), rows)
+        if left:
+            raise typer.Exit(OutageError.exit_code)
 
 
 @app.command()

@@ -156,6 +156,11 @@ class Config(Settings):
     tracking: TrackingConfig = TrackingConfig()
     registry: RegistryConfig
 
+    @property
+    def experiment(self) -> str:
+        """Of the tracking server, in which the runs are."""
+        return self.tracking.experiment or self.registry.name
+
     @model_validator(mode="after")
     def _gate_reads_an_evaluated_test(self) -> Config:
         if self.gate.test not in self.evaluation.tests:

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.tracking import mlflow_errors, open_mlflow, reason_of
-from pipeline.errors import ConfigError, RegistryError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from jobs.logged_model import CONTENT_TAG, log_model
+from jobs.tracking import asked_once, mlflow_errors, open_mlflow
+from pipeline.errors import ConfigError, OutageError, RegistryError
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-CONTENT_TAG = "anuvad.content"
 TRAINING_TAG = "anuvad.training"
+
+_REGISTER_TRIES = 3
 
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[\w.-]+)|/(?P<version>\d+))")
 
@@ -72,47 +76,42 @@ class Registry:
             content: the folder's hash, by which a version is found again.
             run_id: the MLflow run that the version belongs to.
             tags: written on the version as it is made.
+
+        Raises:
+            OutageError: if MLflow does not answer; the next call makes no second version, even if
+                MLflow has done what it was asked and only its answer was lost.
         """
+        for attempt in Retrying(
+            stop=stop_after_attempt(_REGISTER_TRIES),
+            wait=wait_exponential(min=1, max=10),
+            retry=retry_if_exception_type(OutageError),
+            reraise=True,
+        ):
+            with attempt:
+                version = self._register(name, folder, content, run_id, tags)
+        return version
+
+    def _register(
+        self, name: str, folder: Path, content: str, run_id: str, tags: Mapping[str, str]
+    ) -> Version:
+        """:meth:`register`, tried once; what a try has made whose answer was lost is found."""
+        standing = [v for v in self.versions(name) if v.content == content]
+        if standing:
+            return standing[0]
         with mlflow_errors(f"register {name}"):
-            standing = [v for v in self.versions(name) if v.content == content]
-            if standing:
-                return standing[0]
-            uri = self._log_model(folder, run_id)
-            if not self._exists(name):
-                self._client.create_registered_model(name)
-            made = self._client.create_model_version(
-                name, source=uri, run_id=run_id, tags={**tags, CONTENT_TAG: content}
-            )
+            model_id = log_model(self._client, folder, content, run_id)
+            with asked_once():
+                if not self._exists(name):
+                    self._client.create_registered_model(name)
+                made = self._client.create_model_version(
+                    name,
+                    source=f"models:/{model_id}",
+                    run_id=run_id,
+                    tags={**tags, CONTENT_TAG: content},
+                    # A server asks for both.
+                    model_id=model_id,
+                )
             return _version(made)
-
-    def _log_model(self, folder: Path, run_id: str) -> str:
-        import mlflow.pyfunc
-        from mlflow.models import ModelSignature
-        from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
-
-        from jobs.versions import requirements
-
-        signature = ModelSignature(
-            # Without a name, a list will do, and a data frame whatever its column is called.
-            inputs=Schema([ColSpec("string")]),
-            outputs=Schema([ColSpec("string")]),
-            # 0 stands for the model's own setting: MLflow wants a default of the right type.
-            params=ParamSchema(
-                [
-                    ParamSpec("beam_size", "long", 0),
-                    ParamSpec("length_penalty", "double", 0.0),
-                ]
-            ),
-        )
-        with self._mlflow.start_run(run_id=run_id, log_system_metrics=False):
-            info = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(Path(__file__).with_name("pyfunc.py")),
-                artifacts={"translator": str(folder)},
-                signature=signature,
-                pip_requirements=requirements(),
-            )
-        return str(info.model_uri)
 
     def _exists(self, name: str) -> bool:
         return bool(self._client.search_registered_models(f"name = '{name}'"))
@@ -127,14 +126,13 @@ class Registry:
         """The version that an alias points at; None if there is no such alias or model."""
         from mlflow.exceptions import MlflowException
 
-        try:
-            return _version(self._client.get_model_version_by_alias(name, alias))
-        except MlflowException as error:
-            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                return None
-            raise RegistryError(
-                f"MLflow must say which version is {name}@{alias}, but: {reason_of(error)}"
-            ) from error
+        with mlflow_errors(f"say which version is {name}@{alias}"):
+            try:
+                return _version(self._client.get_model_version_by_alias(name, alias))
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
 
     def runs(self, experiment: str, limit: int = 10) -> list[dict[str, str]]:
         """The newest runs of an experiment: their ids, names, states and starts."""
@@ -204,6 +202,14 @@ class Registry:
         """Store a file among the artifacts of the run that made the version."""
         with mlflow_errors(f"store {path.name}"):
             self._client.log_artifact(version.run_id, str(path), folder)
+
+    def write_card(self, version: Version, card: str) -> None:
+        """Store a model card with the version: in its run, and as its description."""
+        from jobs.model_card import CARD, description_of
+
+        with mlflow_errors(f"store {CARD}"):
+            self._client.log_text(version.run_id, card, CARD)
+            self._client.update_model_version(version.name, version.number, description_of(card))
 
     def download(self, version: Version, scratch: Path) -> Path:
         """The model folder of the version, copied below the folder ``scratch``."""

@@ -133,6 +133,7 @@ def _report(
 ) -> Path | str:
     """Write the HTML report to the storage and to the MLflow run; the one that stands, if any."""
     from jobs.build_report import build_report
+    from jobs.model_card import model_card
     from jobs.report import render
 
     path = f"reports/{trained.run_id}.html"
@@ -140,6 +141,10 @@ def _report(
         page = render(build_report(job, trained, evaluation, promotion, command))
         job.storage.write_bytes(path, page.encode())
         job.registry.log_file(trained.version, job.storage.local(path), "report")
+        card = model_card(
+            job.config, trained.version.number, trained.stages, command, evaluation.tests
+        )
+        job.registry.write_card(trained.version, card)
     root = job.storage.local_root
     return root / path if root is not None else job.storage.uri_of(path)
 

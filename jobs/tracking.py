@@ -1,4 +1,7 @@
-"""MLflow's tracking side: one run for one training, from the first stage to the verdict."""
+"""MLflow's tracking side: where it is, what its errors mean, and one run as it takes it.
+
+What a training has to say goes through a journal, see :mod:`jobs.tracked_run`; here it is sent.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,19 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from jobs.config import Config
-from pipeline.errors import AnuvadError, ConfigError, RegistryError
+from jobs.journal import Record
+from pipeline.errors import AnuvadError, ConfigError, OutageError, RegistryError
 from pipeline.storage import Storage
 
 RUN_TAG = "anuvad.run"
+# That MLflow takes in one request.
+MAX_METRICS = 1000
 _SQLITE = "sqlite:///"
 
 
@@ -91,117 +98,193 @@ def open_mlflow(uri: str) -> Any:
 
 @contextlib.contextmanager
 def mlflow_errors(doing: str) -> Iterator[None]:
-    """Turn MLflow's exceptions into one sentence: «MLflow must <doing>, but: …»."""
-    from mlflow.exceptions import MlflowException
+    """Turn MLflow's exceptions into one sentence: «MLflow must <doing>, but: …».
 
+    Raises:
+        OutageError: if it may take the same later: it is down or slow, its database is locked, or
+            it wants another password.
+        AnuvadError: if it never will.
+    """
     try:
         yield
-    except MlflowException as error:
-        raise AnuvadError(f"MLflow must {doing}, but: {reason_of(error)}") from error
+    except AnuvadError:
+        raise
     except Exception as error:
-        # Its database answers in the tongue of SQLAlchemy.
-        if type(error).__module__.split(".")[0] != "sqlalchemy":
+        # Its database answers in the tongue of SQLAlchemy, its artifacts in that of requests.
+        tongue = type(error).__module__.split(".")[0]
+        if tongue not in ("mlflow", "sqlalchemy", "requests", "urllib3"):
             raise
-        raise AnuvadError(f"MLflow's database must {doing}, but: {reason_of(error)}") from error
+        kind = OutageError if _may_pass(error) else AnuvadError
+        raise kind(f"MLflow must {doing}, but: {reason_of(error)}") from error
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same request may be taken later."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        status = int(response.status_code)
+    elif hasattr(error, "get_http_status_code"):
+        status = int(error.get_http_status_code())
+    else:
+        status = 503
+    return status >= 500 or status in (401, 403, 408, 429)
 
 
 def reason_of(error: Exception) -> str:
     """What MLflow says, in one line; of a server that is down, no more than that it is."""
     message = " ".join(str(error).split())
-    down = re.match(r"API request to (\w+://[^/ ]+)\S* failed with exception", message)
+    down = re.match(r"API request to (\w+://[^/ ]+)\S* failed with (timeout )?exception", message)
     if down is not None:
-        return f"{down[1]} does not answer; start it, or name another with tracking.uri"
+        how = f"did not answer within {_timeout_s()} s" if down[2] else "does not answer"
+        return f"{down[1]} {how}; start it, or name another with tracking.uri"
     return message[:300]
 
 
-class TrackedRun:
+def _timeout_s() -> str:
+    return os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")
+
+
+_once_lock = threading.Lock()
+_once_depth = 0
+_once_before: str | None = None
+
+
+@contextlib.contextmanager
+def asked_once() -> Iterator[None]:
+    """Within the block MLflow's client sends each request once.
+
+    It would repeat one whose answer was lost, and so make a second run or version.
+    """
+    # It reads the environment at each request, and nothing else.
+    global _once_depth, _once_before
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    with _once_lock:
+        if _once_depth == 0:
+            _once_before = os.environ.get(name)
+            os.environ[name] = "0"
+        _once_depth += 1
+    try:
+        yield
+    finally:
+        with _once_lock:
+            _once_depth -= 1
+            if _once_depth == 0:
+                if _once_before is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = _once_before
+
+
+class MlflowRun:
     """One MLflow run, found again by the id that anuvad gives it, or made.
 
     Args:
         uri: of the tracking server or database.
-        experiment: its name.
         run_id: anuvad's own, a hash of data, settings and code: the same command, also after an
             interruption, has the same run.
-        name: what the MLflow page shows.
+        opened: the record that opens it, with ``experiment`` and ``name``.
         storage: holds the artifacts of a database that has no server.
+        before_making: is called where there is none, before it is made.
+
+    Attributes:
+        id: MLflow's own.
     """
 
-    def __init__(self, uri: str, experiment: str, run_id: str, name: str, storage: Storage) -> None:
-        self._mlflow = open_mlflow(uri)
-        with mlflow_errors("open the experiment"):
-            self.client = self._mlflow.MlflowClient()
-            experiment_id = self._experiment(uri, experiment, storage)
-            found = self.client.search_runs(
-                [experiment_id], f"tags.`{RUN_TAG}` = '{run_id}'", max_results=1
+    def __init__(
+        self,
+        uri: str,
+        run_id: str,
+        opened: Record,
+        storage: Storage,
+        before_making: Callable[[], None],
+    ) -> None:
+        self._storage = storage
+        with mlflow_errors("open the run"), asked_once():
+            self._client = open_mlflow(uri).MlflowClient()
+            experiment_id = self._experiment(uri, opened.what["experiment"])
+            found = self._client.search_runs(
+                [experiment_id],
+                f"tags.`{RUN_TAG}` = '{run_id}'",
+                order_by=["attributes.start_time ASC"],
+                max_results=1,
             )
             if found:
                 run = found[0]
-                self.client.update_run(run.info.run_id, status="RUNNING")
             else:
-                run = self.client.create_run(experiment_id, run_name=name, tags={RUN_TAG: run_id})
+                before_making()
+                run = self._client.create_run(
+                    experiment_id,
+                    start_time=opened.at,
+                    run_name=opened.what["name"],
+                    tags={RUN_TAG: run_id},
+                )
         self.id: str = run.info.run_id
-        self.experiment_id: str = experiment_id
 
-    def _experiment(self, uri: str, name: str, storage: Storage) -> str:
-        existing = self.client.get_experiment_by_name(name)
+    def _experiment(self, uri: str, name: str) -> str:
+        existing = self._client.get_experiment_by_name(name)
         if existing is not None:
             return str(existing.experiment_id)
         location = None
-        if uri.startswith(_SQLITE) and storage.local_root is not None:
-            location = (storage.local_root / "mlartifacts").as_uri()
-        return str(self.client.create_experiment(name, artifact_location=location))
+        if uri.startswith(_SQLITE) and self._storage.local_root is not None:
+            location = (self._storage.local_root / "mlartifacts").as_uri()
+        return str(self._client.create_experiment(name, artifact_location=location))
 
-    def params(self, values: Mapping[str, Any]) -> None:
-        """Log parameters; those that stand already are left as they are."""
+    def take(self, records: Sequence[Record]) -> None:
+        """Send records of one kind; more than one of ``metrics`` only. Twice is as good as once.
+
+        Raises:
+            OutageError: if MLflow may take them later.
+            AnuvadError: if it refuses them.
+        """
+        first = records[0]
+        doing = {"open": "open", "end": "close", "text": "store"}.get(first.kind, "take")
+        what = {"open": "the run", "end": "the run", "text": first.what.get("name")}
+        with mlflow_errors(f"{doing} {what.get(first.kind, first.kind)}"), asked_once():
+            if first.kind == "metrics":
+                self._metrics(records)
+            else:
+                getattr(self, f"_{first.kind}")(first)
+
+    def _open(self, record: Record) -> None:
+        self._client.update_run(self.id, status="RUNNING")
+
+    def _params(self, record: Record) -> None:
         from mlflow.entities import Param
 
-        with mlflow_errors("take parameters"):
-            standing = self.client.get_run(self.id).data.params
-            new = [Param(k, str(v)[:500]) for k, v in values.items() if k not in standing]
-            for start in range(0, len(new), 100):
-                self.client.log_batch(self.id, params=new[start : start + 100])
+        # One that stands can't be changed.
+        standing = self._client.get_run(self.id).data.params
+        values = record.what["values"]
+        new = [Param(key, value[:500]) for key, value in values.items() if key not in standing]
+        for start in range(0, len(new), 100):
+            self._client.log_batch(self.id, params=new[start : start + 100])
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Log metrics at one step."""
-        self.points([(key, value, step) for key, value in values.items()])
-
-    def points(self, points: Sequence[tuple[str, float, int]]) -> None:
-        """Log metrics, each with its name, its value and its step, in one request."""
-        import time
-
+    def _metrics(self, records: Sequence[Record]) -> None:
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
-        batch = [Metric(key, float(value), now, step) for key, value, step in points]
-        with mlflow_errors("take metrics"):
-            self.client.log_batch(self.id, metrics=batch)
+        # MLflow keeps one of two that agree in name, value, step and time.
+        batch = [
+            Metric(key, value, record.at, step)
+            for record in records
+            for key, value, step in record.what["points"]
+        ]
+        for start in range(0, len(batch), MAX_METRICS):
+            self._client.log_batch(self.id, metrics=batch[start : start + MAX_METRICS])
 
-    def tags(self, values: Mapping[str, str]) -> None:
-        """Set tags."""
+    def _tags(self, record: Record) -> None:
         from mlflow.entities import RunTag
 
-        with mlflow_errors("take tags"):
-            self.client.log_batch(self.id, tags=[RunTag(k, str(v)) for k, v in values.items()])
+        tags = [RunTag(key, value) for key, value in record.what["values"].items()]
+        self._client.log_batch(self.id, tags=tags)
 
-    def dataset(self, source: str, digest: str, place: str) -> None:
-        """Log the corpus as the run's input."""
+    def _dataset(self, record: Record) -> None:
         from mlflow.entities import Dataset, DatasetInput
 
-        data = Dataset(source, digest.rpartition("-")[2], "anuvad", place)
-        with mlflow_errors("take the dataset"):
-            self.client.log_inputs(self.id, [DatasetInput(data)])
+        what = record.what
+        data = Dataset(what["source"], what["digest"], "anuvad", what["place"])
+        self._client.log_inputs(self.id, [DatasetInput(data)])
 
-    def text(self, content: str, name: str) -> None:
-        """Store a text file among the run's artifacts."""
-        with mlflow_errors(f"store {name}"):
-            self.client.log_text(self.id, content, name)
+    def _text(self, record: Record) -> None:
+        self._client.log_text(self.id, record.what["content"], record.what["name"])
 
-    def file(self, path: Path, folder: str | None = None) -> None:
-        """Store a file among the run's artifacts."""
-        with mlflow_errors(f"store {path.name}"):
-            self.client.log_artifact(self.id, str(path), folder)
-
-    def end(self, status: str = "FINISHED") -> None:
-        """Close the run: ``FINISHED``, ``FAILED`` or ``KILLED``."""
-        with mlflow_errors("close the run"):
-            self.client.set_terminated(self.id, status)
+    def _end(self, record: Record) -> None:
+        self._client.set_terminated(self.id, record.what["status"], record.at)

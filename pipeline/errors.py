@@ -6,9 +6,11 @@
     ├── ArtifactError        an artifact is missing, incomplete or not what its manifest says
     ├── TrainingError        training can't go on
     ├── RegistryError        the model registry refused, or has no such model
+    ├── OutageError          MLflow does not answer, or with an error of its own (exit code 3)
     └── BusyError            another process holds what this one needs
 
-Everything but a ConfigError ends a command with exit code 1.
+All others end a command with exit code 1. After an OutageError what was made stands, and the same
+command finishes once MLflow answers.
 """
 
 from __future__ import annotations
@@ -40,6 +42,12 @@ class TrainingError(AnuvadError):
 
 class RegistryError(AnuvadError):
     """The model registry refused, can't be reached, or has no such model."""
+
+
+class OutageError(AnuvadError):
+    """MLflow does not answer, answers with an error of its own, or lets nobody in for now."""
+
+    exit_code = 3
 
 
 class BusyError(AnuvadError):

@@ -11,6 +11,7 @@ import pytest
 from jobs.cluster import RaySession
 from local_hub import LocalHub
 from local_s3 import S3_KEYS, LocalS3
+from mlflow_server import MlflowServer, Proxy
 from tiny_training import TinyCorpus, write_tiny_corpus
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -74,6 +75,20 @@ def local_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
             hub.url + "/{repo_id}/resolve/{revision}/{filename}",
         )
         yield hub
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """An MLflow server on this machine's loopback, started once; who stops it starts it again."""
+    with MlflowServer(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
+
+
+@pytest.fixture
+def mlflow_proxy(mlflow_server: MlflowServer) -> Iterator[Proxy]:
+    """A proxy before the MLflow server."""
+    with Proxy(mlflow_server.port) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="session")

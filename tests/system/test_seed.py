@@ -44,7 +44,10 @@ client = mlflow.MlflowClient()
 versions = client.search_model_versions("name = 'seed'")
 runs = mlflow.search_runs(search_all_experiments=True, output_format="list")
 print(json.dumps({
-    "versions": {v.version: {"tags": v.tags, "run_id": v.run_id} for v in versions},
+    "versions": {
+        v.version: {"tags": v.tags, "run_id": v.run_id, "description": v.description}
+        for v in versions
+    },
     "aliases": {a: str(n) for a, n in client.get_registered_model("seed").aliases.items()},
     "runs": {
         r.info.run_id: {
@@ -391,7 +394,13 @@ def test_mlflow_holds_the_lineage_and_every_score(first: Finished, world: World)
     assert made["metrics"]["test/bleu_intl"] == pytest.approx(100)
     assert made["metrics"].keys() >= {"train/loss", "dev/loss", "seconds/train"}
     assert made["tags"]["anuvad.corpus"].startswith("corpus-")
+    assert made["metrics"]["system/driver/rss_mb"] > 10
+    assert made["metrics"]["system/worker-0/rss_mb"] > 10
     assert len(made["inputs"]) == 1
+    card = version["description"]
+    assert card.startswith("# seed, version 1\n")
+    assert "| bleu_intl | 100.00 | " in card
+    assert (world.storage / "mlartifacts" / run_id / "artifacts" / "model_card.md").is_file()
 
 
 def test_nothing_that_was_registered_is_pickled(first: Finished, world: World) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from jobs.tracking import reason_of, registry_stands, require_registry, tracking_uri_at
-from pipeline.errors import ConfigError, RegistryError
+from jobs.tracking import (
+    asked_once,
+    mlflow_errors,
+    reason_of,
+    registry_stands,
+    require_registry,
+    tracking_uri_at,
+)
+from pipeline.errors import AnuvadError, ConfigError, OutageError, RegistryError
 
 
 @pytest.mark.parametrize(
@@ -51,6 +59,67 @@ def test_of_a_server_that_is_down_no_more_is_said_than_that() -> None:
     assert reason_of(error) == (
         "http://127.0.0.1:9 does not answer; start it, or name another with tracking.uri"
     )
+
+
+def test_of_a_server_that_is_slow_it_is_said_how_long_was_waited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    error = Exception(
+        "API request to http://127.0.0.1:9/api/2.0/mlflow/runs/search failed with timeout "
+        "exception HTTPConnectionPool(host='127.0.0.1', port=9): Read timed out. …"
+    )
+    assert reason_of(error) == (
+        "http://127.0.0.1:9 did not answer within 30 s; start it, or name another with tracking.uri"
+    )
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("INTERNAL_ERROR", OutageError),
+        ("TEMPORARILY_UNAVAILABLE", OutageError),
+        ("REQUEST_LIMIT_EXCEEDED", OutageError),
+        ("UNAUTHENTICATED", OutageError),
+        ("PERMISSION_DENIED", OutageError),
+        ("INVALID_PARAMETER_VALUE", AnuvadError),
+        ("RESOURCE_DOES_NOT_EXIST", AnuvadError),
+    ],
+)
+def test_what_may_be_taken_later_is_told_from_what_is_refused(
+    code: str, kind: type[AnuvadError]
+) -> None:
+    from mlflow.exceptions import RestException
+
+    with (
+        pytest.raises(AnuvadError, match=f"MLflow must take metrics, but: {code}: क्यों") as caught,
+        mlflow_errors("take metrics"),
+    ):
+        raise RestException({"error_code": code, "message": "क्यों"})
+    assert type(caught.value) is kind
+
+
+def test_an_error_of_our_own_stays_what_it_is() -> None:
+    with pytest.raises(KeyError), mlflow_errors("take metrics"):
+        raise KeyError("train.seed")
+    with pytest.raises(RegistryError, match=r"^no version$"), mlflow_errors("take metrics"):
+        raise RegistryError("no version")
+
+
+@pytest.mark.parametrize("before", ["7", None])
+def test_requests_are_not_repeated_within_the_innermost_and_the_outermost_block(
+    monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    monkeypatch.delenv(name, raising=False)
+    if before:
+        monkeypatch.setenv(name, before)
+    with asked_once():
+        with asked_once():
+            assert os.environ[name] == "0"
+        assert os.environ[name] == "0"
+    assert os.environ.get(name) == before
 
 
 def test_other_reasons_are_one_line_of_some_length() -> None:

@@ -7,20 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import safetensors.torch
 import torch
 
 from model.architectures import AnyModelConfig, TransformerConfig
-from model.build import build_model
-from model.checkpoint import CheckpointFolder
-from model.config import DecodeConfig, ModelConfig, TrainConfig
-from model.dataset import TokenDataset
+from model.config import DecodeConfig
 from model.glossary import Glossary
-from model.job import TrainingJob
-from model.training import train
 from model.translator import (
     FORMAT_VERSION,
     MANIFEST,
@@ -33,22 +26,11 @@ from model.translator import (
     save_folder,
     verify_folder,
 )
-from model.validation import DevSet
-from model.workers import Workers
 from pipeline.errors import ArtifactError, ConfigError
-from pipeline.normalize import NormalizeConfig
-from pipeline.storage import Storage, sha256_of
-from pipeline.tensorize import TensorizeConfig, tensorize_shard
-from pipeline.tokenizer import Tokenizer, TokenizerConfig, train_tokenizer
+from pipeline.storage import sha256_of
+from pipeline.tokenizer import TokenizerConfig, train_tokenizer
+from six_pairs import SIX, SMALL_LSTM, learn_six_pairs
 
-SIX = {
-    "hello": "नमस्ते",
-    "thank you": "धन्यवाद",
-    "good morning": "सुप्रभात",
-    "how are you?": "आप कैसे हैं?",
-    "the house is big": "घर बड़ा है।",
-    "he went to school": "वह विद्यालय गया।",
-}
 GREEDY, BEAM = DecodeConfig(beam_size=1), DecodeConfig(beam_size=4)
 MIXED = ["he went to school", "", "hello", "how are you?", "zebra zoo quiz", "hello", "good", "  "]
 
@@ -58,7 +40,7 @@ def texts(translations: Sequence[Translation]) -> list[str]:
 
 
 MODELS: dict[str, AnyModelConfig] = {
-    "lstm": ModelConfig(embedding_size=24, hidden_size=48, dropout=0.0),
+    "lstm": SMALL_LSTM,
     "transformer": TransformerConfig(
         model_size=32, feedforward_size=64, encoder_layers=1, decoder_layers=2, dropout=0.0
     ),
@@ -68,57 +50,7 @@ MODELS: dict[str, AnyModelConfig] = {
 @pytest.fixture(scope="module", params=MODELS)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder whose model knows the six pairs, trained as the pipeline trains."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    tmp = tmp_path_factory.mktemp("six-pairs")
-    config = TokenizerConfig(vocab_size=34, byte_fallback=False)
-    for language, sentences in (("en", SIX.keys()), ("hi", SIX.values())):
-        train_tokenizer(sentences, config, tmp / f"{language}.model", language)
-    source, target = (Tokenizer.load(tmp / f"{language}.model") for language in ("en", "hi"))
-    rows = {"row": list(range(6)), "en": list(SIX), "hi": list(SIX.values())}
-    pq.write_table(pa.table(rows), tmp / "clean.parquet")
-    arrays = tmp / "train.arrow"
-    tensorize_shard(tmp / "clean.parquet", source, target, TensorizeConfig(), arrays)
-    torch.manual_seed(1)
-    model = build_model(MODELS[request.param], len(source), len(target))
-    data = TokenDataset([arrays])
-    settings = TrainConfig(
-        batch_tokens=512,
-        micro_batches=1,
-        learning_rate=0.01,
-        warmup_updates=5,
-        max_updates=80,
-        validate_every=80,
-        metric="loss",
-        precision="fp32",
-    )
-    job = TrainingJob(
-        settings,
-        model,
-        data,
-        DevSet(data, list(SIX.values()), target, 6),
-        (source, target),
-        CheckpointFolder(Storage(str(tmp)), "run", {}),
-        Workers(),
-        lambda event: None,
-    )
-    state = train(job)
-    assert state.best_update is not None
-    best = job.folder.load(state.best_update).model
-    save_folder(
-        tmp / "translator",
-        TranslatorConfig(
-            model=model.config,
-            normalize=NormalizeConfig(),
-            decode=BEAM,
-            max_source_tokens=20,
-            precision="fp32",
-        ),
-        safetensors.torch.save(best),
-        {language: (tmp / f"{language}.model").read_bytes() for language in ("en", "hi")},
-    )
-    torch.set_num_threads(threads)
-    return tmp / "translator"
+    return learn_six_pairs(tmp_path_factory.mktemp("six-pairs"), MODELS[request.param])
 
 
 @pytest.fixture(scope="module")

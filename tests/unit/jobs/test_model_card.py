@@ -1,0 +1,135 @@
+"""The model card of a small training: every figure in it is one that was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from huggingface_hub import ModelCard
+
+from jobs.config import Config
+from jobs.fit import train_spec
+from jobs.model_card import CARD, DESCRIPTION_CHARACTERS, description_of, model_card
+from jobs.scores import Health, Score
+from jobs.train_worker import TRAINING, WEIGHTS
+from killing import Silent
+from pairs import TRAIN
+from pipeline import artifacts, stages
+from pipeline.artifacts import Part
+from pipeline.runner import run_here
+from pipeline.stages import DataConfig, StageResult
+from pipeline.storage import Storage
+
+CONFIG = Config.model_validate(
+    {
+        "corpus": {"source": "inline", "licence": "CC0-1.0", "pairs": TRAIN},
+        "dedup": {"leakage": False},
+        "tokenizer": {"vocab_size": 70, "byte_fallback": False},
+        "model": {"embedding_size": 8, "hidden_size": 12},
+        "decode": {"beam_size": 3, "length_penalty": 0.6},
+        "registry": {"name": "tiny"},
+    }
+)
+SUMMARY = {
+    "updates": 1200,
+    "epochs": 3,
+    "target_tokens": 54321,
+    "seconds": 61.5,
+    "best_update": 900,
+    "best_score": 2.5,
+    "stopped_by": "max_updates",
+}
+COMMAND = ["anuvad", "retrain", "tiny.yaml", "train.seed=2"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, StageResult]:
+    """The stages of the data, and a training artifact of 3 x 5 + 4 weights."""
+    storage = Storage(str(tmp_path_factory.mktemp("card")))
+    data = DataConfig(CONFIG.corpus, CONFIG.clean, CONFIG.tokenizer, CONFIG.tensorize, CONFIG.dedup)
+    results = stages.prepare(data, storage, lambda: run_here, Silent())
+    spec = train_spec(CONFIG, {name: r.artifact.spec for name, r in results.items()})
+    weights = {"layer": np.zeros((3, 5), np.float32), "bias": np.zeros(4, np.float32)}
+    files = {WEIGHTS: safetensors.numpy.save(weights), TRAINING: json.dumps(SUMMARY).encode()}
+    for name, content in files.items():
+        storage.write_bytes(f"{spec.path}/{name}", content)
+    entries = tuple(artifacts.entry_of(storage, spec, name) for name in files)
+    artifact = artifacts.commit(storage, spec, [Part(entries, {"updates": 1200})])
+    return {**results, "train": StageResult("train", artifact, False, 61.5)}
+
+
+class Scored:
+    """One test set's scores, as :class:`jobs.evaluate.ScoredTest` has them."""
+
+    test = "newstest"
+    sentences = 1500
+    test_hash = "ab" * 32
+    scores: Mapping[str, Score] = {
+        "bleu_intl": Score(12.345, 11.5, 13.25, "nrefs:1|case:mixed|tok:intl|version:2.6.0"),
+        "chrf++": Score(40.0, 39.0, 41.0, "nrefs:1|nw:2|version:2.6.0"),
+    }
+    health = Health(0.001, 0.02, 0.97)
+    guarded = True
+
+
+def card(made: Mapping[str, StageResult], **tests: Any) -> str:
+    return model_card(CONFIG, "7", made, COMMAND, tests)
+
+
+def test_a_card_says_what_was_measured(made: Mapping[str, StageResult]) -> None:
+    text = card(made, newstest=Scored())
+    for said in (
+        "# tiny, version 7",
+        "An LSTM encoder and decoder of 19 parameters, 0.0 MB",
+        '"models:/tiny/7"',
+        'params={"beam_size": 3, "length_penalty": 0.6}',
+        f"newstest: 1,500 sentences, sha256 `{'ab' * 32}`, beam 3",
+        "| bleu_intl | 12.35 | 11.50 to 13.25 | ",
+        "| `nrefs:1\\|case:mixed\\|tok:intl\\|version:2.6.0` |",
+        "| chrf++ | 40.00 | 39.00 to 41.00 |",
+        "1,200 updates, 54,321 target tokens, 3 epochs, 62 seconds",
+        "is that of update 900: 2.500",
+        "On newstest: 0.10% of the translations are empty, 2.00% say one thing over and over",
+        "Pairs of the test sets may be among the training pairs: `dedup.leakage: false`.",
+        "- command: `anuvad retrain tiny.yaml train.seed=2`",
+        "| CC0-1.0 |",
+        f"train: {len(TRAIN)} rows",
+    ):
+        assert said in text, f"{said!r} is not in:\n{text}"
+    assert "Not evaluated yet" not in text
+
+
+def test_its_metadata_is_what_the_hub_reads(made: Mapping[str, StageResult]) -> None:
+    data = ModelCard(card(made, newstest=Scored())).data
+    assert data.language == ["en", "hi"]
+    assert data["license_name"] == "CC0-1.0"
+    assert data.pipeline_tag == "translation"
+    found = {result.metric_type: result.metric_value for result in data.eval_results}
+    assert found == {"bleu": 12.35, "chrf": 40.0}
+
+
+def test_before_an_evaluation_it_has_no_score(made: Mapping[str, StageResult]) -> None:
+    text = card(made)
+    assert "Not evaluated yet." in text
+    assert "| metric |" not in text
+    assert ModelCard(text).data.eval_results is None
+
+
+def test_the_description_is_the_text_as_far_as_mlflow_takes_it(
+    made: Mapping[str, StageResult],
+) -> None:
+    text = card(made, newstest=Scored())
+    assert description_of(text).startswith("# tiny, version 7\n")
+    long = text + "पंक्ति\n" * 2000
+    cut = description_of(long)
+    assert len(cut) <= DESCRIPTION_CHARACTERS
+    assert cut.endswith(f"पंक्ति\n\nThe rest is in {CARD} of the run.\n")
+
+
+def test_the_template_is_installed_with_the_package() -> None:
+    assert (Path(__file__).parents[3] / "jobs" / "templates" / CARD).is_file()
