@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from jobs.gate_config import GateConfig
 from model.architectures import AnyModelConfig, section_class
 from model.config import DecodeConfig, ModelConfig, TrainConfig
 from pipeline.clean import CleanConfig
@@ -100,21 +101,6 @@ class EvaluationConfig(Settings):
     shard_sentences: int = Field(512, ge=1, description="sentences that one task translates")
 
 
-class GateConfig(Settings):
-    """When a challenger becomes the champion; see :mod:`jobs.promote`."""
-
-    test: str = Field("test", description="the test set that decides")
-    p_value: float = Field(0.05, gt=0, lt=1, description="of the paired bootstrap, at most")
-    min_difference: float = Field(0.0, ge=0, description="BLEU points that are too few to bother")
-    max_chrf_loss: float = Field(0.5, ge=0, description="chrF2 points that may be lost")
-    max_empty_share: float = Field(0.01, ge=0, le=1, description="of translations without text")
-    max_repeated_share: float = Field(
-        0.05, ge=0, le=1, description="of translations that say one thing over and over"
-    )
-    min_length_ratio: float = Field(0.5, ge=0, description="characters of output for reference")
-    max_length_ratio: float = Field(2.0, gt=0)
-
-
 class TrackingConfig(Settings):
     """Where MLflow is."""
 
@@ -152,11 +138,12 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _gate_reads_an_evaluated_test(self) -> Config:
-        if self.gate.test not in self.evaluation.tests:
-            raise ValueError(
-                f"gate.test must be one of evaluation.tests "
-                f"({', '.join(self.evaluation.tests)}), not {self.gate.test!r}"
-            )
+        for test in self.gate.tests:
+            if test not in self.evaluation.tests:
+                raise ValueError(
+                    f"gate.test must be one of evaluation.tests "
+                    f"({', '.join(self.evaluation.tests)}), not {test!r}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -75,10 +75,10 @@ def _after_training(job: JobContext, training: ArtifactSpec, corpus: str) -> lis
         rows.append(StagePlan(f"evaluate {test}", found.state, found.why))
     if any(row.state == "run" for row in rows):
         return [*rows, StagePlan("gate", "run", "reads new scores")]
-    return [*rows, _gate(job, version, specs[job.config.gate.test].id)]
+    return [*rows, _gate(job, version, [specs[t].id for t in job.config.gate.tests])]
 
 
-def _gate(job: JobContext, version: Version, scores: str) -> StagePlan:
+def _gate(job: JobContext, version: Version, scores: list[str]) -> StagePlan:
     from jobs.promote import basis_of, is_decided, verdict_of
     from pipeline.stages import StagePlan
 

@@ -19,6 +19,7 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 CONTENT_TAG = "anuvad.content"
 TRAINING_TAG = "anuvad.training"
+DECODE_TAG = "anuvad.decode"
 
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[\w.-]+)|/(?P<version>\d+))")
 

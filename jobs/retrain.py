@@ -13,8 +13,9 @@ from typing import Any
 
 from jobs.context import JobContext
 from jobs.evaluate import Evaluation, evaluate
+from jobs.gate import Verdict
 from jobs.lock import hold
-from jobs.promote import Promotion, Verdict, basis_of, is_decided, promote, verdict_of
+from jobs.promote import Promotion, basis_of, is_decided, promote, verdict_of
 from jobs.registry import CHAMPION, Version
 from jobs.train import Trained, lock_name, train_under_lock
 from pipeline.artifacts import Artifact
@@ -103,7 +104,8 @@ def _decide_once(
     registry, version = job.registry, trained.version
     judged = registry.resolve(version.uri)
     standing = verdict_of(judged)
-    basis = basis_of(job.config.gate, evaluation.tests[job.config.gate.test].artifact.id)
+    scores = [evaluation.tests[test].artifact.id for test in job.config.gate.tests]
+    basis = basis_of(job.config.gate, scores)
     if standing is not None and is_decided(judged, basis):
         champion = registry.by_alias(version.name, CHAMPION)
         verdict = _as_of_now(standing, version, champion)

@@ -6,7 +6,8 @@ import datetime
 from typing import Any
 
 from jobs.context import JobContext
-from jobs.promote import VERDICT_TAG, Verdict
+from jobs.gate import Verdict
+from jobs.promote import VERDICT_TAG
 from jobs.registry import CHALLENGER, CHAMPION, Version
 from jobs.tracking import registry_stands
 
@@ -30,7 +31,7 @@ def status(job: JobContext) -> dict[str, Any]:
         found[alias] = version
         if version is not None:
             aliases[version.number] = f"{aliases.get(version.number, '')} {alias}".strip()
-    rows = [_version(v, job.config.gate.test, aliases.get(v.number, "")) for v in versions]
+    rows = [_version(v, job.config.gate.tests[0], aliases.get(v.number, "")) for v in versions]
     by_number = {row["version"]: row for row in rows}
     return {
         "model": name,

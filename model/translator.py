@@ -60,10 +60,17 @@ class TranslatorConfig(Settings):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of several translations of a line, with its score."""
+    """One of several translations of a line, with its score.
+
+    Attributes:
+        text: the translation.
+        score: see :class:`Translation`.
+        truncated: whether the search ended it at its maximum length.
+    """
 
     text: str
     score: float
+    truncated: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,7 @@ class Translation:
             it was not.
         n_best: the best translations, ``text`` being the first; none for an empty source.
         unforced: terms of the glossary that stand in the line and could not be forced, and why.
+        truncated: whether it, or a piece of it, was ended at its maximum length.
     """
 
     text: str
@@ -85,6 +93,7 @@ class Translation:
     pieces: int = 1
     n_best: tuple[Candidate, ...] = ()
     unforced: tuple[str, ...] = ()
+    truncated: bool = False
 
 
 class Translator:
@@ -237,7 +246,7 @@ class Translator:
                 outputs = self.target.decode([hypothesis.tokens for hypothesis in found])
                 translations[place] = [
                     # Bytes can spell a newline, but a translation is one line.
-                    Candidate(" ".join(text.split("\n")), hypothesis.score)
+                    Candidate(" ".join(text.split("\n")), hypothesis.score, hypothesis.truncated)
                     for text, hypothesis in zip(outputs, found, strict=True)
                 ]
         return translations
@@ -291,13 +300,15 @@ def _joined(pieces: Sequence[tuple[Sequence[Candidate], Sequence[str]]]) -> Tran
         Candidate(
             " ".join(candidate.text for candidate in candidates if candidate.text),
             sum(candidate.score for candidate in candidates) / len(candidates),
+            any(candidate.truncated for candidate in candidates),
         )
         for candidates in zip(*(found for found, _ in pieces), strict=False)
     )
     if not n_best:
         return Translation("", 0.0)
     unforced = tuple(dict.fromkeys(reason for _, refused in pieces for reason in refused))
-    return Translation(n_best[0].text, n_best[0].score, len(pieces), n_best, unforced)
+    best = n_best[0]
+    return Translation(best.text, best.score, len(pieces), n_best, unforced, best.truncated)
 
 
 def _batches(lengths: Sequence[int], settings: DecodeConfig) -> Iterator[list[int]]:

@@ -33,7 +33,9 @@ def test_all_that_translates_aligns_and_scores_is_in_the_id() -> None:
     assert set(_CODE) - deciding == {
         "jobs.breakdown",
         "jobs.evaluation_tasks",
+        "jobs.health",
         "jobs.scores",
+        "jobs.speed",
         "pipeline.normalize",
         "pipeline.tokenizer",
         "pipeline.words",

@@ -11,7 +11,8 @@ from command_line import REPOSITORY, SEED, environment, run
 from jobs.config import load_config
 from jobs.console import JobConsole
 from jobs.context import JobContext
-from jobs.promote import VERDICT_TAG, Verdict
+from jobs.gate import Verdict
+from jobs.promote import VERDICT_TAG
 from jobs.registry import Version
 from jobs.status import _version, status
 
