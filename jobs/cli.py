@@ -193,18 +193,29 @@ def promote(
 
 
 @app.command()
-def rollback(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
-    """Put the champion before the present one back."""
+def rollback(
+    config: ConfigArgument,
+    overrides: Overrides = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="VERSION", help="This one, not the champion before."),
+    ] = None,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="For the record.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Put the champion before the present one back, or the version of your choice."""
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.rollback import rollback as run_job
 
-        result = run_job(job)
+        result = run_job(job, to, why)
         if as_json:
             _print_json(result.as_json())
+        elif result.champion.number == result.before.number:
+            print_line(f"nothing to do: {result.why}")
         else:
             print_line(
                 f"champion: version {result.champion.number} again, in place of version "
-                f"{result.before.number}"
+                f"{result.before.number}: {result.why}"
             )
 
 
@@ -249,7 +260,7 @@ def plan(config: ConfigArgument, overrides: Overrides = None, as_json: Json = Fa
 
 @app.command()
 def status(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
-    """Show champion, challenger, versions and runs."""
+    """Show champion, challenger, moves, versions, runs, locks and journals."""
     with _job(config, overrides) as job:
         from jobs.status import status as run_job
 
@@ -271,9 +282,21 @@ def status(config: ConfigArgument, overrides: Overrides = None, as_json: Json = 
                 for v in found["versions"]
             ]
             _print_table(("version", "alias", "created", "BLEU (intl)", "gate"), rows)
+        if found["moves"]:
+            moves = [
+                (m["at"], f"{m['before'] or 'none'} → {m['champion']}", m["how"], m["why"])
+                for m in found["moves"]
+            ]
+            _print_table(("champion since", "version", "how", "why"), moves)
         if found["runs"]:
             runs = [(r["name"], r["status"], r["started"]) for r in found["runs"]]
             _print_table(("run", "state", "started"), runs)
+        for lock in found["locks"]:
+            print_line(f"lock       {lock['name']}: {lock['holder']}")
+        for journal in found["journals"]:
+            print_line(
+                f"journal    {journal['run']}: {journal['lines']} lines that MLflow has not taken"
+            )
 
 
 @app.command()

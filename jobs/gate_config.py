@@ -1,6 +1,10 @@
-"""The section ``gate`` of a configuration: the bounds that :func:`jobs.gate.decide` holds to."""
+"""The section ``gate`` of a configuration: the bounds of a decision, and whom to tell of it."""
 
 from __future__ import annotations
+
+import shlex
+from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
@@ -40,6 +44,40 @@ class GateConfig(Settings):
         "under like conditions; 0 for any speed",
     )
 
+    webhook: str | None = Field(
+        None,
+        description="an address that every verdict is sent to, signed, see jobs/hooks.py; it is "
+        "logged with the configuration, so it must hold no secret",
+    )
+    command: str | None = Field(
+        None, description="a program that reads every verdict from its standard input, as JSON"
+    )
+    command_timeout_s: float = Field(60.0, gt=0, description="after which it is killed")
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_an_address_without_secrets(cls, seen: str | None) -> str | None:
+        if seen is not None:
+            split = urlsplit(seen)
+            if split.scheme not in ("http", "https") or not split.hostname or "@" in split.netloc:
+                raise ValueError(
+                    "gate.webhook must be an address such as https://host/path, without user and "
+                    "password"
+                )
+        return seen
+
+    @field_validator("command")
+    @classmethod
+    def _is_a_command(cls, seen: str | None) -> str | None:
+        if seen is not None:
+            try:
+                words = shlex.split(seen)
+            except ValueError as error:
+                raise ValueError(f"gate.command must be a command line, but: {error}") from error
+            if not words:
+                raise ValueError("gate.command must name a program, but is empty")
+        return seen
+
     @field_validator("test")
     @classmethod
     def _names_each_test_once(cls, seen: str | tuple[str, ...]) -> str | tuple[str, ...]:
@@ -47,6 +85,10 @@ class GateConfig(Settings):
         if not names or len(set(names)) < len(names):
             raise ValueError(f"gate.test must name one test set or several unlike ones, not {seen}")
         return seen
+
+    def rules(self) -> dict[str, Any]:
+        """What a verdict depends on, as JSON values: all but whom it is told."""
+        return self.model_dump(mode="json", exclude={"webhook", "command", "command_timeout_s"})
 
     @property
     def tests(self) -> tuple[str, ...]:

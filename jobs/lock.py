@@ -53,6 +53,21 @@ def hold(storage: Storage, name: str) -> Iterator[None]:
         lock.release()
 
 
+def holders(storage: Storage) -> dict[str, str]:
+    """Name → who holds it, of all such locks that are held now."""
+    root = storage.local_root
+    found = {}
+    for path in sorted((root / "locks").glob("*.lock")) if root is not None else []:
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            found[path.stem] = _describe(path.with_suffix(".json"))
+        else:
+            lock.release()
+    return found
+
+
 def _describe(holder: os.PathLike[str]) -> str:
     try:
         with open(holder, encoding="utf-8") as file:

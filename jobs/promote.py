@@ -19,11 +19,15 @@ from jobs.context import JobContext
 from jobs.evaluate import ScoredTest, evaluate, own_decode
 from jobs.gate import Measured, Opponent, Verdict, decide
 from jobs.gate_config import GateConfig
+from jobs.hooks import run_hooks
+from jobs.lease import Lease
+from jobs.moves import move_champion, moving
 from jobs.registry import CHAMPION, Version
-from jobs.rollback import ROLLED_BACK_TAG
+from jobs.rollback import BEFORE_TAG, ROLLED_BACK_TAG
 from jobs.scores import PairedResult, paired_bootstrap
 from model.config import DecodeConfig
 from pipeline.artifacts import Artifact
+from pipeline.errors import LostLockError
 
 VERDICT_TAG = "anuvad.verdict"
 BASIS_TAG = "anuvad.verdict_basis"
@@ -39,6 +43,8 @@ class Promotion:
         before: the champion before it.
         before_tests: that one on the test sets; empty if there was none.
         decided: whether there was anything to decide; not so for the champion itself.
+        basis: see :func:`basis_of`; empty if nothing was decided.
+        at: ISO time at which it was carried out.
     """
 
     verdict: Verdict
@@ -46,6 +52,8 @@ class Promotion:
     before: Version | None
     before_tests: Mapping[str, ScoredTest]
     decided: bool = True
+    basis: str = ""
+    at: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """What ``anuvad promote --json`` prints."""
@@ -60,8 +68,39 @@ class Promotion:
 def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion:
     """Hold the challenger against the champion; move the alias if the gate lets it pass.
 
-    The champion itself stays what it is; what it breaks of the present rules is said.
+    The champion itself stays what it is; what it breaks of the present rules is said. Whoever moves
+    the alias holds a lock, and not while it evaluates: if the champion is another by then, the
+    challenger is held against that one.
+
+    Raises:
+        BusyError: if another process holds the lock for minutes.
     """
+    job.storage.require_create()
+    registry = job.registry
+    while True:
+        judged = _judge(job, challenger, corpus)
+        if not judged.decided:
+            return judged
+        with moving(job, challenger.name) as held:
+            champion = registry.by_alias(challenger.name, CHAMPION)
+            if not _are_one(champion, judged.before):
+                now = f"version {champion.number}" if champion else "none"
+                job.console.say(
+                    "gate",
+                    f"the champion is {now} since; version {challenger.number} is judged anew",
+                )
+                continue
+            try:
+                carried_out = _carry_out(job, held, challenger, judged)
+            except LostLockError as error:
+                job.console.warn(f"{error}; version {challenger.number} is judged anew")
+                continue
+        run_hooks(job.config.gate, _document(challenger, carried_out), job.console.warn)
+        return carried_out
+
+
+def _judge(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion:
+    """The verdict against the champion of this moment; nothing is carried out."""
     registry, policy = job.registry, job.config.gate
     champion = registry.by_alias(challenger.name, CHAMPION)
     ours = _scored(job, challenger, corpus)
@@ -83,17 +122,43 @@ def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion
     if champion is not None:
         unlike = unlike_decoding(own_decode(job, challenger), own_decode(job, champion))
         verdict = dataclasses.replace(verdict, why=f"{verdict.why}{unlike}")
+    after = challenger if verdict.promoted else champion
+    return Promotion(verdict, after, champion, before_tests, basis=basis)
+
+
+def _carry_out(job: JobContext, held: Lease, challenger: Version, judged: Promotion) -> Promotion:
+    """Move the alias if that was decided, and write the verdict on the version.
+
+    Raises:
+        LostLockError: if another process took the lock over; the alias is where it was.
+    """
+    registry, verdict = job.registry, judged.verdict
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     if verdict.promoted:
-        before = champion.number if champion else "none"
-        registry.set_tags(challenger, {"anuvad.champion_before": before, "anuvad.promoted": now})
-        registry.set_alias(challenger, CHAMPION)
+        before = judged.before.number if judged.before else "none"
+        registry.set_tags(challenger, {BEFORE_TAG: before, "anuvad.promoted": now})
+        move_champion(registry, held, challenger, judged.before, "promoted", verdict.why)
     # Last, so that a verdict that stands was carried out.
     registry.set_tags(
         challenger,
-        {VERDICT_TAG: verdict.to_json(), BASIS_TAG: basis, "anuvad.decided": now},
+        {VERDICT_TAG: verdict.to_json(), BASIS_TAG: judged.basis, "anuvad.decided": now},
     )
-    return Promotion(verdict, challenger if verdict.promoted else champion, champion, before_tests)
+    return dataclasses.replace(judged, at=now)
+
+
+def _document(challenger: Version, promotion: Promotion) -> dict[str, Any]:
+    """What hooks are told."""
+    return {
+        "model": challenger.name,
+        "version": challenger.number,
+        **promotion.as_json(),
+        "before": promotion.before.number if promotion.before else None,
+        "decided": promotion.at,
+    }
+
+
+def _are_one(a: Version | None, b: Version | None) -> bool:
+    return (a.number if a else None) == (b.number if b else None)
 
 
 def _of_champion(judged: Verdict) -> Verdict:
@@ -120,7 +185,7 @@ def unlike_decoding(challenger: DecodeConfig, champion: DecodeConfig) -> str:
 
 def basis_of(policy: GateConfig, scores: Sequence[str]) -> str:
     """What a verdict rests on: the rules, and the scores (artifact ids) judged by them."""
-    return json.dumps({"gate": policy.model_dump(mode="json"), "scores": list(scores)})
+    return json.dumps({"gate": policy.rules(), "scores": list(scores)})
 
 
 def verdict_of(version: Version) -> Verdict | None:

@@ -62,6 +62,8 @@ def retrain(job: JobContext, command: Sequence[str]) -> Retrained:
     Raises:
         BusyError: if another process retrains the same model in the same storage.
     """
+    # What the gate will need is asked for before hours of work.
+    job.storage.require_create()
     with hold(job.storage, lock_name(job.config)):
         trained = train_under_lock(job, command)
         corpus = trained.stages["corpus"].artifact

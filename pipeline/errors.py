@@ -7,6 +7,7 @@
     ├── TrainingError        training can't go on
     ├── RegistryError        the model registry refused, or has no such model
     └── BusyError            another process holds what this one needs
+        └── LostLockError    another process has taken over what this one held
 
 Everything but a ConfigError ends a command with exit code 1.
 """
@@ -44,3 +45,7 @@ class RegistryError(AnuvadError):
 
 class BusyError(AnuvadError):
     """Another process holds what this one needs."""
+
+
+class LostLockError(BusyError):
+    """Another process has taken over what this one held, thinking it dead."""

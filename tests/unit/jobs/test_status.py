@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,11 +13,22 @@ from jobs.config import load_config
 from jobs.console import JobConsole
 from jobs.context import JobContext
 from jobs.gate import Verdict
+from jobs.lease import lease
+from jobs.lock import hold
 from jobs.promote import VERDICT_TAG
 from jobs.registry import Version
-from jobs.status import _version, status
+from jobs.status import _version, held_locks, status, unsent
+from pipeline.storage import Storage
 
-EMPTY = {"champion": None, "challenger": None, "versions": [], "runs": []}
+EMPTY = {
+    "champion": None,
+    "challenger": None,
+    "moves": [],
+    "versions": [],
+    "runs": [],
+    "locks": [],
+    "journals": [],
+}
 
 
 def version(**tags: str) -> Version:
@@ -68,6 +80,26 @@ def test_a_version_s_row_holds_scores_with_their_signatures_and_the_verdict() ->
         "promoted": False,
         "why": verdict.why,
     }
+
+
+def test_locks_that_are_held_are_told_and_others_are_not(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    with hold(storage, "data"):
+        pass
+    assert held_locks(storage) == []
+    with hold(storage, "retrain-seed"), lease(storage, "promote-seed", pytest.fail) as held:
+        promoting, retraining = held_locks(storage)
+    assert promoting == {"name": "promote-seed", "holder": str(held.holder)}
+    assert retraining["name"] == "retrain-seed"
+    assert retraining["holder"].startswith(f"process {os.getpid()} on ")
+
+
+def test_a_journal_is_told_until_nothing_is_left_in_it(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    storage.write_bytes("runs/seed-1/journal.jsonl", b'{"a": 1}\n{"b": 2}\n')
+    storage.write_bytes("runs/seed-2/journal.jsonl", b"")
+    storage.write_bytes("runs/seed-3/other.json", b"{}")
+    assert unsent(storage) == [{"run": "seed-1", "lines": 2}]
 
 
 def test_a_version_that_no_gate_has_seen_says_so() -> None:
