@@ -20,7 +20,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, take_sigterm, was_terminated
+from jobs.signals import (
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    EXIT_TRY_AGAIN,
+    take_sigterm,
+    was_terminated,
+)
 from pipeline.errors import AnuvadError, BusyError, ConfigError
 
 if TYPE_CHECKING:
@@ -79,7 +85,7 @@ def prepare(config: ConfigArgument, overrides: Overrides = None, as_json: Json =
 @app.command()
 def train(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
     """Prepare, train and register the model as the challenger."""
-    with _job(config, overrides) as job:
+    with _job(config, overrides, terminated=EXIT_TRY_AGAIN) as job:
         from jobs.train import train as run_job
 
         trained = run_job(job, sys.argv)
@@ -222,7 +228,7 @@ def rollback(
 @app.command()
 def retrain(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
     """Do it all: prepare, train, register, evaluate, promote, report. Safe to start twice."""
-    with _job(config, overrides) as job:
+    with _job(config, overrides, terminated=EXIT_TRY_AGAIN) as job:
         from jobs import retrain as retraining
 
         try:
@@ -530,10 +536,16 @@ def _debug() -> bool:
 
 @contextlib.contextmanager
 def _job(
-    config: str, overrides: list[str] | None, reads_registry: bool = False
+    config: str,
+    overrides: list[str] | None,
+    reads_registry: bool = False,
+    terminated: int = EXIT_TERMINATED,
 ) -> Iterator[JobContext]:
-    """Load the configuration and hand out a job; what goes wrong ends as one sentence."""
-    with _user_errors():
+    """Load the configuration and hand out a job; what goes wrong ends as one sentence.
+
+    ``terminated`` is the exit code after a SIGTERM.
+    """
+    with _user_errors(terminated):
         from jobs.config import load_config
         from jobs.console import JobConsole
         from jobs.context import JobContext
@@ -548,19 +560,19 @@ def _job(
 
 
 @contextlib.contextmanager
-def _user_errors() -> Iterator[None]:
+def _user_errors(terminated: int = EXIT_TERMINATED) -> Iterator[None]:
     take_sigterm()
     try:
         yield
     except AnuvadError as error:
         if was_terminated():
-            raise _interrupted() from None
+            raise _interrupted(terminated) from None
         if _debug():
             traceback.print_exc()
         print_line(f"error: {error}", error=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        raise _interrupted() from None
+        raise _interrupted(terminated) from None
     except BrokenPipeError:
         # Whoever read our output has seen enough; the rest must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -570,7 +582,7 @@ def _user_errors() -> Iterator[None]:
     except Exception as error:
         if was_terminated():
             # What was sent to all processes at once reaches some of Ray's before this one.
-            raise _interrupted() from None
+            raise _interrupted(terminated) from None
         if _debug():
             traceback.print_exc()
         message = " ".join(str(error).split())[:300]
@@ -579,11 +591,11 @@ def _user_errors() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def _interrupted() -> typer.Exit:
+def _interrupted(terminated: int) -> typer.Exit:
     """Say that the command was interrupted, or terminated, and answer how it exits."""
     how, code = "interrupted", EXIT_INTERRUPTED
     if was_terminated():
-        how, code = "terminated", EXIT_TERMINATED
+        how, code = "terminated", terminated
     print_line(f"{how}; the same command goes on where it stopped", error=True)
     return typer.Exit(code)
 

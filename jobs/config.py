@@ -52,6 +52,12 @@ class ComputeConfig(Settings):
         ge=1,
         description="wait for room for all workers before an elastic training starts with fewer",
     )
+    grace_s: float = Field(
+        25.0,
+        ge=0,
+        description="from SIGTERM on, for a training to end its update and save a checkpoint; "
+        "less than what whoever sent it waits before a SIGKILL",
+    )
     grow_every_s: float = Field(
         60.0, ge=1, description="seconds between two looks for room for more elastic workers"
     )
