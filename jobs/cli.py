@@ -226,13 +226,20 @@ def rollback(
 
 
 @app.command()
-def retrain(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
+def retrain(
+    config: ConfigArgument,
+    overrides: Overrides = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train once more, with the next seed.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Do it all: prepare, train, register, evaluate, promote, report. Safe to start twice."""
     with _job(config, overrides, terminated=EXIT_TRY_AGAIN) as job:
         from jobs import retrain as retraining
 
         try:
-            result = retraining.retrain(job, sys.argv)
+            result = retraining.retrain(job, sys.argv, force)
         except BusyError as error:
             if as_json:
                 _print_json(retraining.busy_json(error))
@@ -247,6 +254,36 @@ def retrain(config: ConfigArgument, overrides: Overrides = None, as_json: Json =
             print_summary(
                 result, _translate_command(job, config), _mlflow_command(job.tracking_uri)
             )
+
+
+@app.command()
+def schedule(
+    config: ConfigArgument,
+    overrides: Overrides = None,
+    cron: Annotated[
+        str,
+        typer.Option("--cron", metavar="EXPRESSION", help="When: minute hour day month weekday."),
+    ] = "0 2 * * *",
+    tz: Annotated[
+        str, typer.Option("--tz", metavar="ZONE", help="By whose clocks: Asia/Kolkata.")
+    ] = "UTC",
+    once: Annotated[bool, typer.Option("--once", help="End after the next fire.")] = False,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="URL",
+            help="A cluster's job server, http://HEAD:8265; else Ray is started here.",
+        ),
+    ] = None,
+) -> None:
+    """Retrain at each fire of a cron expression, as a Ray job, until interrupted."""
+    with _job(config, overrides) as job:
+        from jobs.schedule import schedule as run_job
+
+        code = run_job(job, config, overrides or [], cron, tz, once=once, address=address)
+        if code:
+            raise typer.Exit(code)
 
 
 @app.command()
@@ -297,6 +334,12 @@ def status(config: ConfigArgument, overrides: Overrides = None, as_json: Json = 
         if found["runs"]:
             runs = [(r["name"], r["status"], r["started"]) for r in found["runs"]]
             _print_table(("run", "state", "started"), runs)
+        if (planned := found["schedule"]) is not None:
+            coming = planned["next_fire"] or "none"
+            last = planned["last_job"] or "none yet"
+            ended = "" if planned["last_code"] is None else f", exit code {planned['last_code']}"
+            print_line(f"next fire  {coming} ({planned['cron']} in {planned['zone']})")
+            print_line(f"last fire  {last}{ended}")
         for lock in found["locks"]:
             print_line(f"lock       {lock['name']}: {lock['holder']}")
         for journal in found["journals"]:

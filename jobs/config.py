@@ -107,6 +107,17 @@ class EvaluationConfig(Settings):
     shard_sentences: int = Field(512, ge=1, description="sentences that one task translates")
 
 
+class RetrainConfig(Settings):
+    """When ``anuvad retrain`` trains again; see :mod:`jobs.triggers`."""
+
+    max_age_days: float | None = Field(
+        None, gt=0, description="of the champion and of the last training, before another begins"
+    )
+    follow_revisions: bool = Field(
+        True, description="ask the hub anew what commit a branch is; a commit stays what it is"
+    )
+
+
 class TrackingConfig(Settings):
     """Where MLflow is."""
 
@@ -139,6 +150,7 @@ class Config(Settings):
     decode: DecodeConfig = DecodeConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     gate: GateConfig = GateConfig()
+    retrain: RetrainConfig = RetrainConfig()
     tracking: TrackingConfig = TrackingConfig()
     registry: RegistryConfig
 

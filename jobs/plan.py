@@ -17,10 +17,12 @@ def plan(job: JobContext) -> list[StagePlan]:
     MLflow is asked only where the training stands, as there is no version without one.
     """
     from jobs.fit import plan_training, train_spec
+    from jobs.triggers import standing_config
     from jobs.warm_start import start_spec, warm_version
     from pipeline import stages
     from pipeline.stages import StagePlan
 
+    job.config = standing_config(job)
     data = stages.specs(job.data, job.storage)
     warm = warm_version(job)
     training = train_spec(job.config, data, start_spec(warm) if warm else None)

@@ -18,6 +18,7 @@ from jobs.lock import hold
 from jobs.promote import Promotion, basis_of, is_decided, promote, verdict_of
 from jobs.registry import CHAMPION, Version
 from jobs.train import Trained, lock_name, train_under_lock
+from jobs.triggers import find_due
 from pipeline.artifacts import Artifact
 from pipeline.errors import BusyError
 
@@ -32,6 +33,7 @@ class Retrained:
         promotion: the gate's verdict and the champion after it.
         was_new: whether anything was trained or decided now.
         report: the HTML report.
+        triggers: why it began, a sentence each.
     """
 
     trained: Trained
@@ -39,6 +41,7 @@ class Retrained:
     promotion: Promotion
     was_new: bool
     report: Path | str
+    triggers: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What ``anuvad retrain --json`` prints."""
@@ -51,13 +54,19 @@ class Retrained:
             "tests": self.evaluation.as_json()["tests"],
             "champion": champion.number if champion else None,
             "new": self.was_new,
+            "triggers": list(self.triggers),
             "report": str(self.report),
             "stages": stages_json(self.trained.stages),
         }
 
 
-def retrain(job: JobContext, command: Sequence[str]) -> Retrained:
+def retrain(job: JobContext, command: Sequence[str], force: bool = False) -> Retrained:
     """Prepare, train, register, evaluate, let the gate decide, and write the report.
+
+    Args:
+        job: the job; from here on its configuration is that of the round, see :mod:`jobs.rounds`.
+        command: what the user typed.
+        force: train once more, though nothing is new.
 
     Raises:
         BusyError: if another process retrains the same model in the same storage.
@@ -65,6 +74,10 @@ def retrain(job: JobContext, command: Sequence[str]) -> Retrained:
     # What the gate will need is asked for before hours of work.
     job.storage.require_create()
     with hold(job.storage, lock_name(job.config)):
+        due = find_due(job, force)
+        job.config = due.config
+        for trigger in due.triggers:
+            job.console.say("trigger", trigger)
         trained = train_under_lock(job, command)
         corpus = trained.stages["corpus"].artifact
         evaluation = evaluate(job, trained.version, corpus, job.config.evaluation.tests)
@@ -72,7 +85,7 @@ def retrain(job: JobContext, command: Sequence[str]) -> Retrained:
         scored_now = any(not test.skipped for test in evaluation.tests.values())
         was_new = trained.was_new or decided_now or scored_now
         report = _report(job, trained, evaluation, promotion, command, was_new)
-        return Retrained(trained, evaluation, promotion, was_new, report)
+        return Retrained(trained, evaluation, promotion, was_new, report, due.triggers)
 
 
 def busy_json(error: BusyError) -> dict[str, Any]:

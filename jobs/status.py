@@ -1,4 +1,4 @@
-"""Where a model stands: champion, challenger, moves, versions, runs, locks, journals.
+"""Where a model stands: champion, challenger, moves, versions, runs, schedule, locks, journals.
 
 reads   the registry and the storage; nothing is made where there is none yet
 """
@@ -15,6 +15,7 @@ from jobs.gate import Verdict
 from jobs.moves import history
 from jobs.promote import VERDICT_TAG
 from jobs.registry import CHALLENGER, CHAMPION, Version
+from jobs.schedule import schedule_of
 from jobs.tracking import registry_stands
 from pipeline.storage import Storage
 
@@ -26,11 +27,13 @@ def status(job: JobContext) -> dict[str, Any]:
     """What ``anuvad status --json`` prints.
 
     ``champion`` and ``challenger`` are versions or null; ``moves`` of the champion, ``versions``
-    and ``runs`` come newest first; ``locks`` are those that are held;
+    and ``runs`` come newest first; ``schedule`` is what a
+    scheduler said last, or null; ``locks`` are those that are held;
     ``journals`` are runs with what MLflow has not taken yet, and how many lines.
     """
     name = job.config.registry.name
     here = {
+        "schedule": schedule_of(job.storage, name),
         "locks": held_locks(job.storage),
         "journals": unsent(job.storage),
     }

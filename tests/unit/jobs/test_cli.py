@@ -25,6 +25,7 @@ COMMANDS = (
     "promote",
     "rollback",
     "retrain",
+    "schedule",
     "plan",
     "status",
     "doctor",

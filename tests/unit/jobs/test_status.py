@@ -26,6 +26,7 @@ EMPTY = {
     "moves": [],
     "versions": [],
     "runs": [],
+    "schedule": None,
     "locks": [],
     "journals": [],
 }
