@@ -273,6 +273,7 @@ def schedule(
         typer.Option(
             "--address",
             metavar="URL",
+            envvar="RAY_ADDRESS",
             help="A cluster's job server, http://HEAD:8265; else Ray is started here.",
         ),
     ] = None,

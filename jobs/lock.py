@@ -33,7 +33,8 @@ def hold(storage: Storage, name: str) -> Iterator[None]:
     lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        # `holders` takes it for a moment, to see whether it can.
+        lock.acquire(timeout=0.5)
     except Timeout:
         raise BusyError(
             f"{name} in {storage.uri} is being worked on by {_describe(holder)}; run the same "

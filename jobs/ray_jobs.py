@@ -140,6 +140,7 @@ def _client(address: str) -> Any:
     quiet_environment()
     # What it would log of a package that it uploads.
     logging.getLogger("ray").setLevel(logging.ERROR)
+    # A job of ours belongs to this server's cluster, whatever else the environment names.
     os.environ.pop("RAY_ADDRESS", None)
     from ray.job_submission import JobSubmissionClient
 

@@ -6,6 +6,7 @@ reads   the registry and the storage; nothing is made where there is none yet
 from __future__ import annotations
 
 import datetime
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +21,7 @@ from jobs.tracking import registry_stands
 from pipeline.storage import Storage
 
 RUNS = "runs"
-JOURNAL = "journal.jsonl"
+SENT = "journal.sent"
 
 
 def status(job: JobContext) -> dict[str, Any]:
@@ -75,14 +76,33 @@ def held_locks(storage: Storage) -> list[dict[str, str]]:
 
 
 def unsent(storage: Storage) -> list[dict[str, Any]]:
-    """``run`` and ``lines`` of each journal that MLflow has not taken all of."""
+    """``run`` and ``lines`` of each journal that MLflow has not taken all of.
+
+    The lines are numbered, and the number of the last one that MLflow has lies beside them. In an
+    object store a journal under way is several files.
+    """
     found = []
     for run in storage.list(RUNS):
-        path = f"{RUNS}/{run}/{JOURNAL}"
-        if storage.size(path):
-            lines = storage.read_bytes(path).count(b"\n")
-            found.append({"run": run, "lines": lines})
+        names = storage.list(f"{RUNS}/{run}")
+        sent = int(storage.read_bytes(f"{RUNS}/{run}/{SENT}")) if SENT in names else 0
+        numbers = {
+            number
+            for name in names
+            if name.startswith("journal") and name.endswith(".jsonl")
+            for line in storage.read_bytes(f"{RUNS}/{run}/{name}").split(b"\n")
+            if (number := _number_of(line)) > sent
+        }
+        if numbers:
+            found.append({"run": run, "lines": len(numbers)})
     return found
+
+
+def _number_of(line: bytes) -> int:
+    """Of a line of a journal; 0 of one that a kill has cut off."""
+    try:
+        return int(json.loads(line)["number"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _of(version: Version | None, rows: dict[str, dict[str, Any]]) -> dict[str, Any] | None:

@@ -97,10 +97,16 @@ def test_locks_that_are_held_are_told_and_others_are_not(tmp_path: Path) -> None
 
 def test_a_journal_is_told_until_nothing_is_left_in_it(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
-    storage.write_bytes("runs/seed-1/journal.jsonl", b'{"a": 1}\n{"b": 2}\n')
-    storage.write_bytes("runs/seed-2/journal.jsonl", b"")
-    storage.write_bytes("runs/seed-3/other.json", b"{}")
-    assert unsent(storage) == [{"run": "seed-1", "lines": 2}]
+    lines = [b'{"number": %d, "kind": "metrics"}\n' % number for number in (1, 2, 3)]
+    storage.write_bytes("runs/seed-1/journal.jsonl", b"".join(lines) + b'{"number": 4, "ki')
+    storage.write_bytes("runs/seed-1/journal.sent", b"1\n")
+    storage.write_bytes("runs/seed-2/journal.jsonl", b"".join(lines))
+    storage.write_bytes("runs/seed-2/journal.sent", b"3\n")
+    # In an object store, which can't append.
+    storage.write_bytes("runs/seed-3/journal-00000001.jsonl", lines[0])
+    storage.write_bytes("runs/seed-3/journal-00000002.jsonl", lines[1])
+    storage.write_bytes("runs/seed-4/other.json", b"{}")
+    assert unsent(storage) == [{"run": "seed-1", "lines": 2}, {"run": "seed-3", "lines": 2}]
 
 
 def test_a_version_that_no_gate_has_seen_says_so() -> None:
