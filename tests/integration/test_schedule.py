@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import REPOSITORY, SEED, environment
+from command_line import REPOSITORY, SEED, environment, run
 from jobs import schedule as scheduling
 from jobs.config import load_config
 from jobs.console import JobConsole
@@ -158,26 +158,18 @@ def test_the_job_of_a_fire_has_its_model_and_its_moment_in_its_name() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_without_a_cluster_a_fire_retrains_on_a_ray_that_is_started_for_it(tmp_path: Path) -> None:
-    storage = tmp_path / "storage"
     settings = ["train.max_updates=20", "train.validate_every=20"]
-    clock = Clock("2026-03-28T20:29:59")
-    config = load_config(str(SEED), [f"storage={storage}", *settings])
-    with pytest.MonkeyPatch.context() as patch, JobContext(config, JobConsole()) as job:
-        patch.setenv("PYTHONPATH", str(REPOSITORY))
-        patch.delenv("RAY_ADDRESS", raising=False)
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        code = schedule(
-            job,
-            str(SEED),
-            [f"storage={storage}", *settings],
-            "30 20 * * *",
-            "UTC",
-            once=True,
-            address=None,
-            now=clock.now,
-        )
-    assert code == 0
-    assert list((storage / "reports").glob("seed-*.html"))
+    command = [sys.executable, "-m", "jobs.schedule", str(SEED), f"storage={tmp_path}/storage"]
+    done = run(
+        [*command, *settings, "--cron", "* * * * *", "--once"],
+        tmp_path,
+        env=environment(PYTHONPATH=str(REPOSITORY)),
+    )
+    assert done.code == 0, done.err
+    assert "ended with exit code 0" in done.err.splitlines()[-1]
+    # What the job prints is shown.
+    assert "version      1 of seed, alias champion" in done.err
+    assert list((tmp_path / "storage" / "reports").glob("seed-*.html"))
 
 
 @pytest.mark.slow
@@ -193,9 +185,10 @@ def test_a_scheduler_that_is_interrupted_leaves_no_next_fire(tmp_path: Path) -> 
     assert process.stderr is not None
     assert process.stderr.readline().startswith("schedule   next fire at ")
     os.kill(process.pid, signal.SIGTERM)
-    assert process.stderr.read() == "terminated; the same command goes on where it stopped\n"
-    assert process.wait() == 143
+    _, said = process.communicate()
+    assert said == "terminated; the same command goes on where it stopped\n"
+    assert process.returncode == 143
     with JobContext(load_config(str(SEED), [f"storage={storage}"]), JobConsole()) as job:
-        said = schedule_of(job.storage, "seed")
-    assert said is not None
-    assert said["next_fire"] is None
+        left = schedule_of(job.storage, "seed")
+    assert left is not None
+    assert left["next_fire"] is None
