@@ -21,7 +21,8 @@ _POLL_S = 1.0
 # Ray kills a job that was asked to stop after 3 seconds, unless this says otherwise.
 _STOP_WAIT = "RAY_JOB_STOP_WAIT_TIME_S"
 _ROOM_TO_END_S = 15.0
-_STARTING_S = 90.0
+# The agent of a busy machine has taken more than 90 seconds to come.
+_STARTING_S = 300.0
 
 
 class RayJobs:
