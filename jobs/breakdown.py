@@ -8,13 +8,12 @@ Each bucket has BLEU (``intl``) and chrF2 with their bootstrap intervals; one of
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jobs.scores import Score, is_empty, repeats_itself, score_all
+from jobs.health import is_empty, numbers_of, repeats_itself
+from jobs.scores import Score, score_all
 from pipeline.errors import CorpusError
 
 BREAKDOWN_METRICS = ("bleu_intl", "chrf2")
@@ -29,8 +28,6 @@ _LONGEST = (5, 10, 20, 30, 40)
 """The most words that a source of each bucket has; one more bucket is for those above."""
 
 _UNSEEN = (0.1, 0.25)
-# Digits of any script; within a number, a mark between two of them.
-_NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 # One letter alone is a label, "(a)", or a unit.
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]{2,}")
 
@@ -214,17 +211,6 @@ def _digits_of(sentences: Sentences, i: int) -> str:
     if not source:
         return _DIGITS[0]
     return _DIGITS[1] if source <= numbers_of(sentences.hypotheses[i]) else _DIGITS[2]
-
-
-def numbers_of(text: str) -> Counter[str]:
-    """The numbers of a text that are written in digits, each with how often it stands there.
-
-    Digits of all scripts are equal, and so are the ways of grouping them: "१२,५०,०००" is "1250000".
-    """
-    return Counter(
-        "".join(str(unicodedata.decimal(c, c)) for c in number if c != ",")
-        for number in _NUMBER.findall(text)
-    )
 
 
 _UNSEEN_LABELS = ("none", "up to 10%", "up to 25%", "more than 25%")

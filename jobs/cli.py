@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, take_sigterm, was_terminated
+from jobs.signals import (
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    EXIT_TRY_AGAIN,
+    take_sigterm,
+    was_terminated,
+)
 from pipeline.errors import AnuvadError, BusyError, ConfigError, OutageError
 
 if TYPE_CHECKING:
@@ -80,7 +86,7 @@ def prepare(config: ConfigArgument, overrides: Overrides = None, as_json: Json =
 @app.command()
 def train(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
     """Prepare, train and register the model as the challenger."""
-    with _job(config, overrides) as job:
+    with _job(config, overrides, terminated=EXIT_TRY_AGAIN) as job:
         from jobs.train import train as run_job
 
         trained = run_job(job, sys.argv)
@@ -194,29 +200,47 @@ def promote(
 
 
 @app.command()
-def rollback(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
-    """Put the champion before the present one back."""
+def rollback(
+    config: ConfigArgument,
+    overrides: Overrides = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="VERSION", help="This one, not the champion before."),
+    ] = None,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="For the record.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Put the champion before the present one back, or the version of your choice."""
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.rollback import rollback as run_job
 
-        result = run_job(job)
+        result = run_job(job, to, why)
         if as_json:
             _print_json(result.as_json())
+        elif result.champion.number == result.before.number:
+            print_line(f"nothing to do: {result.why}")
         else:
             print_line(
                 f"champion: version {result.champion.number} again, in place of version "
-                f"{result.before.number}"
+                f"{result.before.number}: {result.why}"
             )
 
 
 @app.command()
-def retrain(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
+def retrain(
+    config: ConfigArgument,
+    overrides: Overrides = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train once more, with the next seed.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Do it all: prepare, train, register, evaluate, promote, report. Safe to start twice."""
-    with _job(config, overrides) as job:
+    with _job(config, overrides, terminated=EXIT_TRY_AGAIN) as job:
         from jobs import retrain as retraining
 
         try:
-            result = retraining.retrain(job, sys.argv)
+            result = retraining.retrain(job, sys.argv, force)
         except BusyError as error:
             if as_json:
                 _print_json(retraining.busy_json(error))
@@ -231,6 +255,37 @@ def retrain(config: ConfigArgument, overrides: Overrides = None, as_json: Json =
             print_summary(
                 result, _translate_command(job, config), _mlflow_command(job.tracking_uri)
             )
+
+
+@app.command()
+def schedule(
+    config: ConfigArgument,
+    overrides: Overrides = None,
+    cron: Annotated[
+        str,
+        typer.Option("--cron", metavar="EXPRESSION", help="When: minute hour day month weekday."),
+    ] = "0 2 * * *",
+    tz: Annotated[
+        str, typer.Option("--tz", metavar="ZONE", help="By whose clocks: Asia/Kolkata.")
+    ] = "UTC",
+    once: Annotated[bool, typer.Option("--once", help="End after the next fire.")] = False,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="URL",
+            envvar="RAY_ADDRESS",
+            help="A cluster's job server, http://HEAD:8265; else Ray is started here.",
+        ),
+    ] = None,
+) -> None:
+    """Retrain at each fire of a cron expression, as a Ray job, until interrupted."""
+    with _job(config, overrides) as job:
+        from jobs.schedule import schedule as run_job
+
+        code = run_job(job, config, overrides or [], cron, tz, once=once, address=address)
+        if code:
+            raise typer.Exit(code)
 
 
 @app.command()
@@ -250,7 +305,7 @@ def plan(config: ConfigArgument, overrides: Overrides = None, as_json: Json = Fa
 
 @app.command()
 def status(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
-    """Show champion, challenger, versions and runs."""
+    """Show champion, challenger, moves, versions, runs, locks and journals."""
     with _job(config, overrides) as job:
         from jobs.status import status as run_job
 
@@ -272,9 +327,27 @@ def status(config: ConfigArgument, overrides: Overrides = None, as_json: Json = 
                 for v in found["versions"]
             ]
             _print_table(("version", "alias", "created", "BLEU (intl)", "gate"), rows)
+        if found["moves"]:
+            moves = [
+                (m["at"], f"{m['before'] or 'none'} → {m['champion']}", m["how"], m["why"])
+                for m in found["moves"]
+            ]
+            _print_table(("champion since", "version", "how", "why"), moves)
         if found["runs"]:
             runs = [(r["name"], r["status"], r["started"]) for r in found["runs"]]
             _print_table(("run", "state", "started"), runs)
+        if (planned := found["schedule"]) is not None:
+            coming = planned["next_fire"] or "none"
+            last = planned["last_job"] or "none yet"
+            ended = "" if planned["last_code"] is None else f", exit code {planned['last_code']}"
+            print_line(f"next fire  {coming} ({planned['cron']} in {planned['zone']})")
+            print_line(f"last fire  {last}{ended}")
+        for lock in found["locks"]:
+            print_line(f"lock       {lock['name']}: {lock['holder']}")
+        for journal in found["journals"]:
+            print_line(
+                f"journal    {journal['run']}: {journal['lines']} lines that MLflow has not taken"
+            )
 
 
 @app.command()
@@ -569,10 +642,16 @@ def _debug() -> bool:
 
 @contextlib.contextmanager
 def _job(
-    config: str, overrides: list[str] | None, reads_registry: bool = False
+    config: str,
+    overrides: list[str] | None,
+    reads_registry: bool = False,
+    terminated: int = EXIT_TERMINATED,
 ) -> Iterator[JobContext]:
-    """Load the configuration and hand out a job; what goes wrong ends as one sentence."""
-    with _user_errors():
+    """Load the configuration and hand out a job; what goes wrong ends as one sentence.
+
+    ``terminated`` is the exit code after a SIGTERM.
+    """
+    with _user_errors(terminated):
         from jobs.config import load_config
         from jobs.console import JobConsole
         from jobs.context import JobContext
@@ -587,19 +666,19 @@ def _job(
 
 
 @contextlib.contextmanager
-def _user_errors() -> Iterator[None]:
+def _user_errors(terminated: int = EXIT_TERMINATED) -> Iterator[None]:
     take_sigterm()
     try:
         yield
     except AnuvadError as error:
         if was_terminated():
-            raise _interrupted() from None
+            raise _interrupted(terminated) from None
         if _debug():
             traceback.print_exc()
         print_line(f"error: {error}", error=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        raise _interrupted() from None
+        raise _interrupted(terminated) from None
     except BrokenPipeError:
         # Whoever read our output has seen enough; the rest must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -609,7 +688,7 @@ def _user_errors() -> Iterator[None]:
     except Exception as error:
         if was_terminated():
             # What was sent to all processes at once reaches some of Ray's before this one.
-            raise _interrupted() from None
+            raise _interrupted(terminated) from None
         if _debug():
             traceback.print_exc()
         message = " ".join(str(error).split())[:300]
@@ -618,11 +697,11 @@ def _user_errors() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def _interrupted() -> typer.Exit:
+def _interrupted(terminated: int) -> typer.Exit:
     """Say that the command was interrupted, or terminated, and answer how it exits."""
     how, code = "interrupted", EXIT_INTERRUPTED
     if was_terminated():
-        how, code = "terminated", EXIT_TERMINATED
+        how, code = "terminated", terminated
     print_line(f"{how}; the same command goes on where it stopped", error=True)
     return typer.Exit(code)
 

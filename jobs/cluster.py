@@ -48,7 +48,7 @@ class RaySession:
         Raises:
             AnuvadError: if the cluster that ``RAY_ADDRESS`` names does not answer.
         """
-        _quiet_environment()
+        quiet_environment()
         import ray
 
         if ray.is_initialized():
@@ -133,7 +133,7 @@ def require_gpus(wanted: int) -> None:
         )
 
 
-def _quiet_environment() -> None:
+def quiet_environment() -> None:
     """What Ray reads from the environment when it is imported, unless the user has set it."""
     for name, value in {
         "RAY_USAGE_STATS_ENABLED": "0",

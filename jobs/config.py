@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from jobs.gate_config import GateConfig
 from model.architectures import AnyModelConfig, section_class
 from model.config import DecodeConfig, ModelConfig, TrainConfig
 from pipeline.clean import CleanConfig
@@ -50,6 +51,12 @@ class ComputeConfig(Settings):
         20.0,
         ge=1,
         description="wait for room for all workers before an elastic training starts with fewer",
+    )
+    grace_s: float = Field(
+        25.0,
+        ge=0,
+        description="from SIGTERM on, for a training to end its update and save a checkpoint; "
+        "less than what whoever sent it waits before a SIGKILL",
     )
     grow_every_s: float = Field(
         60.0, ge=1, description="seconds between two looks for room for more elastic workers"
@@ -106,19 +113,15 @@ class EvaluationConfig(Settings):
     shard_sentences: int = Field(512, ge=1, description="sentences that one task translates")
 
 
-class GateConfig(Settings):
-    """When a challenger becomes the champion; see :mod:`jobs.promote`."""
+class RetrainConfig(Settings):
+    """When ``anuvad retrain`` trains again; see :mod:`jobs.triggers`."""
 
-    test: str = Field("test", description="the test set that decides")
-    p_value: float = Field(0.05, gt=0, lt=1, description="of the paired bootstrap, at most")
-    min_difference: float = Field(0.0, ge=0, description="BLEU points that are too few to bother")
-    max_chrf_loss: float = Field(0.5, ge=0, description="chrF2 points that may be lost")
-    max_empty_share: float = Field(0.01, ge=0, le=1, description="of translations without text")
-    max_repeated_share: float = Field(
-        0.05, ge=0, le=1, description="of translations that say one thing over and over"
+    max_age_days: float | None = Field(
+        None, gt=0, description="of the champion and of the last training, before another begins"
     )
-    min_length_ratio: float = Field(0.5, ge=0, description="characters of output for reference")
-    max_length_ratio: float = Field(2.0, gt=0)
+    follow_revisions: bool = Field(
+        True, description="ask the hub anew what commit a branch is; a commit stays what it is"
+    )
 
 
 class TrackingConfig(Settings):
@@ -153,6 +156,7 @@ class Config(Settings):
     decode: DecodeConfig = DecodeConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     gate: GateConfig = GateConfig()
+    retrain: RetrainConfig = RetrainConfig()
     tracking: TrackingConfig = TrackingConfig()
     registry: RegistryConfig
 
@@ -163,11 +167,12 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _gate_reads_an_evaluated_test(self) -> Config:
-        if self.gate.test not in self.evaluation.tests:
-            raise ValueError(
-                f"gate.test must be one of evaluation.tests "
-                f"({', '.join(self.evaluation.tests)}), not {self.gate.test!r}"
-            )
+        for test in self.gate.tests:
+            if test not in self.evaluation.tests:
+                raise ValueError(
+                    f"gate.test must be one of evaluation.tests "
+                    f"({', '.join(self.evaluation.tests)}), not {test!r}"
+                )
         return self
 
     @model_validator(mode="after")

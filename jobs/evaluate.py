@@ -2,8 +2,8 @@
 
 reads   a version from the registry, and the corpus artifact's test splits as they are
 writes  ``evaluate-<hash>/`` with ``outputs.parquet``, ``references.txt``, ``hypotheses.txt`` and
-        ``scores.json``, see :mod:`jobs.evaluation_tasks`; metrics and outputs on the version's
-        MLflow run, tags on the version
+        ``scores.json`` and ``speed.json``, see :mod:`jobs.evaluation_tasks`; metrics and outputs
+        on the version's MLflow run, tags on the version
 holds   scores are sacreBLEU's on raw text, and reproducible from the outputs
 """
 
@@ -20,15 +20,26 @@ import pyarrow.parquet as pq
 
 from jobs.breakdown import Breakdown
 from jobs.comet import comet_problem
-from jobs.config import EvaluationConfig, resolved
+from jobs.config import EvaluationConfig
 from jobs.context import JobContext
-from jobs.evaluation_tasks import ALIGNMENTS, OUTPUTS, SCORES, TRANSLATED, score, translate_rows
+from jobs.evaluation_tasks import (
+    ALIGNMENTS,
+    OUTPUTS,
+    SCORES,
+    SPEED,
+    TRANSLATED,
+    score,
+    translate_rows,
+)
+from jobs.health import Health
 from jobs.prepare import run_stages
 from jobs.record import record
-from jobs.registry import CHALLENGER, CHAMPION, Version
-from jobs.scores import DandaScore, Health, Score, danda_note, spbleu_problem
+from jobs.registry import CHALLENGER, CHAMPION, DECODE_TAG, Version
+from jobs.scores import DandaScore, Score, danda_note, spbleu_problem
+from jobs.speed import Speed
 from jobs.training_words import training_rows, training_words, words_spec
 from jobs.translating_code import TRANSLATING
+from model.config import DecodeConfig
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
 from pipeline.corpus import files_of, splits_of
@@ -39,7 +50,9 @@ _CODE = (
     "jobs.breakdown",
     "jobs.comet",
     "jobs.evaluation_tasks",
+    "jobs.health",
     "jobs.scores",
+    "jobs.speed",
     "model.alignment",
     "pipeline.words",
     *TRANSLATING,
@@ -57,6 +70,7 @@ class ScoredTest:
         test_hash: the sha256 of the test set's text.
         scores: by metric.
         health: signs of a broken model.
+        speed: of its translating.
         danda: metric → its scores under both conventions of ending a sentence.
         breakdowns: the scores of parts of the test set.
         guarded: False if the version's training is known not to have known the test set, whose
@@ -71,6 +85,7 @@ class ScoredTest:
     test_hash: str
     scores: Mapping[str, Score]
     health: Health
+    speed: Speed
     danda: Mapping[str, DandaScore]
     breakdowns: Sequence[Breakdown]
     guarded: bool
@@ -131,6 +146,7 @@ class Evaluation:
                     "test_hash": t.test_hash,
                     "outputs": t.artifact.uri,
                     "health": asdict(t.health),
+                    "speed": asdict(t.speed),
                     "danda": {m: asdict(s) for m, s in t.danda.items()},
                     "breakdowns": [b.to_json() for b in t.breakdowns],
                 }
@@ -160,16 +176,28 @@ def pick_version(job: JobContext, uri: str | None) -> Version:
 
 
 def evaluate(
-    job: JobContext, version: Version, corpus: Artifact, tests: Sequence[str]
+    job: JobContext,
+    version: Version,
+    corpus: Artifact,
+    tests: Sequence[str],
+    decode: DecodeConfig | None = None,
 ) -> Evaluation:
     """Score the version on the test sets; what was scored before is not scored again.
+
+    Args:
+        job: the job.
+        version: that translates.
+        corpus: of the test sets.
+        tests: their names.
+        decode: settings of the search; the configuration's if None.
 
     Raises:
         ConfigError: if the corpus has no such split.
     """
     require_tests(corpus, tests)
-    found = {test: _evaluate_test(job, version, corpus, test) for test in tests}
-    record(job.registry, version, found, job.config.decode)
+    settings = decode or job.config.decode
+    found = {test: _evaluate_test(job, version, corpus, test, settings) for test in tests}
+    record(job.registry, version, found, settings)
     return Evaluation(version, found, metric_problems(job.config.evaluation))
 
 
@@ -188,14 +216,25 @@ def require_tests(corpus: Artifact, tests: Sequence[str]) -> None:
         )
 
 
-def evaluation_spec(job: JobContext, version: Version, corpus: str, test: str) -> ArtifactSpec:
+def own_decode(job: JobContext, version: Version) -> DecodeConfig:
+    """The settings of the search that the version was registered with, and that it serves with.
+
+    The configuration's, where the version says nothing of them.
+    """
+    registered = version.tags.get(DECODE_TAG)
+    return DecodeConfig.model_validate_json(registered) if registered else job.config.decode
+
+
+def evaluation_spec(
+    job: JobContext, version: Version, corpus: str, test: str, decode: DecodeConfig | None = None
+) -> ArtifactSpec:
     """What the scores of a version on a test set of the corpus artifact ``corpus`` are made of."""
     config = job.config
     rows = training_rows(job, version)
     words = {} if rows is None else {"words": words_spec(rows).id}
     settings = {
         "test": test,
-        "decode": resolved(config, "decode"),
+        "decode": (decode or config.decode).model_dump(mode="json"),
         "bootstrap_samples": config.evaluation.bootstrap_samples,
     }
     if config.evaluation.spbleu and _spbleu_problem() is None:
@@ -232,20 +271,26 @@ def _comet_problem(model: str) -> str | None:
 
 
 def standing_test(
-    job: JobContext, version: Version, corpus: Artifact, test: str
+    job: JobContext,
+    version: Version,
+    corpus: Artifact,
+    test: str,
+    decode: DecodeConfig | None = None,
 ) -> ScoredTest | None:
     """The version on the test set, if it was scored before."""
-    artifact = artifacts.find(job.storage, evaluation_spec(job, version, corpus.id, test))
+    artifact = artifacts.find(job.storage, evaluation_spec(job, version, corpus.id, test, decode))
     return None if artifact is None else _scored_test(job, version, corpus, test, artifact, None)
 
 
-def _evaluate_test(job: JobContext, version: Version, corpus: Artifact, test: str) -> ScoredTest:
-    standing = standing_test(job, version, corpus, test)
+def _evaluate_test(
+    job: JobContext, version: Version, corpus: Artifact, test: str, decode: DecodeConfig
+) -> ScoredTest:
+    standing = standing_test(job, version, corpus, test, decode)
     if standing is not None:
         return standing
     started = time.monotonic()
-    spec = evaluation_spec(job, version, corpus.id, test)
-    artifact = _run(job, spec, version, corpus, files_of(corpus, test))
+    spec = evaluation_spec(job, version, corpus.id, test, decode)
+    artifact = _run(job, spec, version, corpus, files_of(corpus, test), decode)
     return _scored_test(job, version, corpus, test, artifact, time.monotonic() - started)
 
 
@@ -266,6 +311,7 @@ def _scored_test(
         test_hash=data["test_hash"],
         scores={name: Score(**s) for name, s in data["scores"].items()},
         health=Health(**data["health"]),
+        speed=Speed(**json.loads(artifact.local(SPEED).read_bytes())),
         danda={name: DandaScore(**s) for name, s in data["danda"].items()},
         breakdowns=[Breakdown.from_json(breakdown) for breakdown in data["breakdowns"]],
         guarded=_is_guarded(job, version, corpus, files_of(corpus, test)),
@@ -288,7 +334,12 @@ def _is_guarded(job: JobContext, version: Version, corpus: Artifact, files: Sequ
 
 
 def _run(
-    job: JobContext, spec: ArtifactSpec, version: Version, corpus: Artifact, files: Sequence[str]
+    job: JobContext,
+    spec: ArtifactSpec,
+    version: Version,
+    corpus: Artifact,
+    files: Sequence[str],
+    decode: DecodeConfig,
 ) -> Artifact:
     config, storage = job.config, job.storage
     test = spec.settings["test"]
@@ -307,7 +358,7 @@ def _run(
         Task(
             f"{index:05}",
             translate_rows,
-            (corpus.only(piece[0]), spec, index, piece, job.tracking_uri, version, config.decode),
+            (corpus.only(piece[0]), spec, index, piece, job.tracking_uri, version, decode),
         )
         for index, piece in enumerate(pieces)
     ]

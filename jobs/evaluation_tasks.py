@@ -2,8 +2,8 @@
 
 reads   rows of a test set, the version's model from the registry, the training's words
 writes  ``translated/00000.parquet`` a task; then ``outputs.parquet``, the columns of
-        :data:`OUTPUTS_SCHEMA`; ``references.txt`` and ``hypotheses.txt``, a sentence a line; and
-        ``scores.json``
+        :data:`OUTPUTS_SCHEMA`; ``references.txt`` and ``hypotheses.txt``, a sentence a line;
+        ``scores.json``; and ``speed.json``, the one file that is another each time
 holds   a text that is scored is one line, so that the ``sacrebleu`` command, given the two text
         files, prints the same figures
 """
@@ -22,17 +22,11 @@ import pyarrow.parquet as pq
 
 from jobs.breakdown import Sentences, break_down
 from jobs.comet import comet_score
+from jobs.health import output_health
 from jobs.models import Models, loaded, share_the_cores
 from jobs.registry import Version
-from jobs.scores import (
-    COMET,
-    METRICS,
-    SPBLEU,
-    danda_scores,
-    output_health,
-    score_all,
-    sentence_scores,
-)
+from jobs.scores import COMET, METRICS, SPBLEU, danda_scores, score_all, sentence_scores
+from jobs.speed import Speed, Stopwatch, total
 from jobs.training_words import read_words
 from model.config import DecodeConfig
 from pipeline import artifacts
@@ -44,6 +38,7 @@ OUTPUTS = "outputs.parquet"
 REFERENCES = "references.txt"
 HYPOTHESES = "hypotheses.txt"
 SCORES = "scores.json"
+SPEED = "speed.json"
 ALIGNMENTS = "alignments.json"
 """Of :func:`sample_of`, between words; a model without attention has none."""
 
@@ -58,6 +53,8 @@ _TRANSLATED_SCHEMA = pa.schema(
         # The model's own: the length-normalised log-probability.
         ("score", pa.float64()),
         ("source_cut", pa.bool_()),
+        # The translation was ended at the longest length that the search allows.
+        ("truncated", pa.bool_()),
         # Of the source in the corpus.
         ("origin", pa.string()),
         # In bits, on average over the pieces; null without attention.
@@ -76,6 +73,9 @@ OUTPUTS_SCHEMA = pa.schema(
         ("unseen_share", pa.float64()),
     ]
 )
+
+# Of the metadata of a piece: what it took to translate.
+_SPEED_KEY = b"anuvad.speed"
 
 _DRAWN = 6
 _DRAWN_WORDS = range(4, 15)
@@ -104,7 +104,9 @@ def translate_rows(
     references = [_one_line(text or "") for text in pairs.field("hi").to_pylist()]
     share_the_cores(has_gpu=torch.cuda.is_available())
     translator = loaded(Models((version,), (version.content,), registry_uri))
+    watch = Stopwatch()
     translations = translator.translate(sources, decode)
+    speed = watch.read(len(sources))
     hypotheses = [_one_line(t.text) for t in translations]
     alignments = align(translator, sources, [t.texts for t in translations])
     table = pa.table(
@@ -114,10 +116,11 @@ def translate_rows(
             hypotheses,
             [t.score for t in translations],
             [t.pieces > 1 for t in translations],
+            [t.truncated for t in translations],
             [source_of(file)] * len(sources),
             [None if one is None else one.entropy for one in alignments or [None] * len(sources)],
         ],
-        schema=_TRANSLATED_SCHEMA,
+        schema=_TRANSLATED_SCHEMA.with_metadata({_SPEED_KEY: json.dumps(asdict(speed))}),
     )
     name = f"{TRANSLATED}/{index:05}.parquet"
     with corpus.storage.writing(f"{spec.path}/{name}") as out:
@@ -151,7 +154,9 @@ def score(
 ) -> Part:
     """Score the translated rows in the files ``names``, as a whole and cut into buckets."""
     storage = corpus.storage
-    table = pa.concat_tables(pq.read_table(storage.local(f"{spec.path}/{n}")) for n in names)
+    pieces = [pq.read_table(storage.local(f"{spec.path}/{name}")) for name in names]
+    table = pa.concat_tables(pieces)
+    speed = total([Speed(**json.loads(piece.schema.metadata[_SPEED_KEY])) for piece in pieces])
     columns = {name: table.column(name).to_pylist() for name in table.column_names}
     sources, references, hypotheses = (
         columns[name] for name in ("source", "reference", "hypothesis")
@@ -169,7 +174,7 @@ def score(
         "sentences": len(table),
         "test_hash": hash_of_test(sources, references),
         "scores": {k: asdict(s) for k, s in scores.items()},
-        "health": asdict(output_health(hypotheses, references)),
+        "health": asdict(output_health(sources, references, hypotheses, columns["truncated"])),
         "danda": {k: asdict(s) for k, s in danda_scores(hypotheses, references).items()},
         "breakdowns": [b.to_json() for b in break_down(sentences, samples)],
     }
@@ -188,7 +193,8 @@ def score(
         text = "".join(f"{line}\n" for line in lines)
         storage.write_bytes(f"{spec.path}/{name}", text.encode())
     storage.write_bytes(f"{spec.path}/{SCORES}", json.dumps(result, indent=1).encode())
-    written = (OUTPUTS, REFERENCES, HYPOTHESES, SCORES)
+    storage.write_bytes(f"{spec.path}/{SPEED}", json.dumps(asdict(speed)).encode())
+    written = (OUTPUTS, REFERENCES, HYPOTHESES, SCORES, SPEED)
     entries = tuple(artifacts.entry_of(storage, spec, name) for name in written)
     return Part(entries, {"sentences": len(table)})
 

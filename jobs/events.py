@@ -37,6 +37,7 @@ class EventBoard:
         self._failures: list[Failure] = []
         self._earlier: list[Failure] = []
         self._told: list[str] = []
+        self._pauses = False
 
     def post(self, event: Event) -> None:
         """Add an event."""
@@ -55,14 +56,22 @@ class EventBoard:
         """The first reason given to :meth:`refuse`."""
         return self._refusal
 
-    def beat(self, beat: Beat) -> None:
-        """Hear that a worker lives; one of a group that has been followed by another is late."""
+    def pause(self) -> None:
+        """Have the workers save where they stand and end."""
+        self._pauses = True
+
+    def beat(self, beat: Beat) -> bool:
+        """Hear that a worker lives, and answer whether it is to pause.
+
+        One of a group that has been followed by another is late.
+        """
         if not self._groups or self._groups[-1] != beat.group:
             if beat.group in self._groups:
-                return
+                return self._pauses
             self._groups.append(beat.group)
             self._beats.clear()
         self._beats[beat.rank] = (beat, time.monotonic())
+        return self._pauses
 
     def fail(self, failure: Failure) -> None:
         """Hear what a worker fails of; twice the same at the same update is refused.

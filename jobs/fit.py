@@ -17,6 +17,7 @@ from typing import Any
 from jobs.config import Config, resolved
 from jobs.events import Event
 from jobs.ray_train import run_workers
+from jobs.signals import was_terminated
 from jobs.train_worker import CHECKPOINTS, HISTORY, TRAINING, TrainOrder
 from jobs.warm_start import START, refuse_other_tokenizers_of
 from pipeline import artifacts
@@ -192,6 +193,9 @@ def fit(
     run_workers(order, on_event)
     artifact = artifacts.load(storage, spec.id)
     storage.delete(f"{CHECKPOINTS}/{spec.id}")
+    if was_terminated():
+        # It came as the training ended; nobody wants to wait for what follows.
+        raise KeyboardInterrupt
     return artifact
 
 

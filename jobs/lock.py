@@ -33,7 +33,8 @@ def hold(storage: Storage, name: str) -> Iterator[None]:
     lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        # `holders` takes it for a moment, to see whether it can.
+        lock.acquire(timeout=0.5)
     except Timeout:
         raise BusyError(
             f"{name} in {storage.uri} is being worked on by {_describe(holder)}; run the same "
@@ -51,6 +52,21 @@ def hold(storage: Storage, name: str) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def holders(storage: Storage) -> dict[str, str]:
+    """Name → who holds it, of all such locks that are held now."""
+    root = storage.local_root
+    found = {}
+    for path in sorted((root / "locks").glob("*.lock")) if root is not None else []:
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            found[path.stem] = _describe(path.with_suffix(".json"))
+        else:
+            lock.release()
+    return found
 
 
 def _describe(holder: os.PathLike[str]) -> str:

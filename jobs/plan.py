@@ -17,10 +17,12 @@ def plan(job: JobContext) -> list[StagePlan]:
     MLflow is asked only where the training stands, as there is no version without one.
     """
     from jobs.fit import plan_training, train_spec
+    from jobs.triggers import standing_config
     from jobs.warm_start import start_spec, warm_version
     from pipeline import stages
     from pipeline.stages import StagePlan
 
+    job.config = standing_config(job)
     data = stages.specs(job.data, job.storage)
     warm = warm_version(job)
     training = train_spec(job.config, data, start_spec(warm) if warm else None)
@@ -75,10 +77,10 @@ def _after_training(job: JobContext, training: ArtifactSpec, corpus: str) -> lis
         rows.append(StagePlan(f"evaluate {test}", found.state, found.why))
     if any(row.state == "run" for row in rows):
         return [*rows, StagePlan("gate", "run", "reads new scores")]
-    return [*rows, _gate(job, version, specs[job.config.gate.test].id)]
+    return [*rows, _gate(job, version, [specs[t].id for t in job.config.gate.tests])]
 
 
-def _gate(job: JobContext, version: Version, scores: str) -> StagePlan:
+def _gate(job: JobContext, version: Version, scores: list[str]) -> StagePlan:
     from jobs.promote import basis_of, is_decided, verdict_of
     from pipeline.stages import StagePlan
 

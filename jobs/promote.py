@@ -1,144 +1,36 @@
-"""The gate: whether a challenger becomes the champion, and the alias that says so.
+"""The gate carried out: both measured, decided, the alias moved, the verdict on the version.
 
-:func:`decide` is pure; :func:`promote` measures, decides, moves the alias and writes the verdict,
-with its numbers, on the version.
+reads   challenger and champion from the registry, and their scores on the test sets of ``gate``
+writes  the alias ``champion``; on the challenger the verdict with its numbers, as a tag
+holds   each version is decoded with the settings that it was registered with and will serve with,
+        so a challenger that is only searched otherwise can win; all else is the same for both
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jobs.config import GateConfig
 from jobs.context import JobContext
-from jobs.evaluate import ScoredTest, evaluate
+from jobs.evaluate import ScoredTest, evaluate, own_decode
+from jobs.gate import Measured, Opponent, Verdict, decide
+from jobs.gate_config import GateConfig
+from jobs.hooks import run_hooks
+from jobs.lease import Lease
+from jobs.moves import move_champion, moving
 from jobs.registry import CHAMPION, Version
-from jobs.rollback import ROLLED_BACK_TAG
-from jobs.scores import Health, PairedResult, Score, paired_bootstrap
+from jobs.rollback import BEFORE_TAG, ROLLED_BACK_TAG
+from jobs.scores import PairedResult, paired_bootstrap
+from model.config import DecodeConfig
 from pipeline.artifacts import Artifact
+from pipeline.errors import LostLockError
 
 VERDICT_TAG = "anuvad.verdict"
 BASIS_TAG = "anuvad.verdict_basis"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the gate knows of one version on the deciding test set."""
-
-    scores: Mapping[str, Score]
-    health: Health
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule of the gate: what was measured, what bound it had to keep, and whether it did."""
-
-    name: str
-    measured: str
-    bound: str
-    holds: bool
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the gate decided, and why."""
-
-    promoted: bool
-    why: str
-    rules: tuple[Rule, ...]
-
-    def to_json(self) -> str:
-        """For the version's tag."""
-        return json.dumps(asdict(self), ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> Verdict:
-        """The verdict in a version's tag."""
-        data = json.loads(text)
-        return cls(data["promoted"], data["why"], tuple(Rule(**rule) for rule in data["rules"]))
-
-
-def decide(
-    challenger: Measured,
-    champion: Measured | None,
-    paired: PairedResult | None,
-    policy: GateConfig,
-) -> Verdict:
-    """Whether the challenger becomes the champion.
-
-    It does if every rule holds. The guardrails ask only for a sane output; without a champion they
-    decide alone. Against a champion the challenger must also be better in BLEU by a paired
-    bootstrap (Koehn 2004), by more than ``min_difference``, and not lose too much chrF.
-
-    Args:
-        challenger: measured on the deciding test set.
-        champion: measured on the same; None if there is none.
-        paired: of the two; None if there is no champion.
-        policy: the bounds.
-    """
-    rules = list(_guardrails(challenger.health, policy))
-    if champion is not None and paired is not None:
-        rules += _comparison(challenger, champion, paired, policy)
-    broken = [rule for rule in rules if not rule.holds]
-    if broken:
-        reasons = "; ".join(f"{r.name} is {r.measured}, must be {r.bound}" for r in broken)
-        return Verdict(False, reasons, tuple(rules))
-    if paired is None:
-        return Verdict(True, "the first champion: all guardrails hold", tuple(rules))
-    why = (
-        f"BLEU {paired.challenger:.2f} against {paired.champion:.2f}, "
-        f"p = {paired.p_value:.4f}, and all guardrails hold"
-    )
-    return Verdict(True, why, tuple(rules))
-
-
-def _guardrails(health: Health, policy: GateConfig) -> list[Rule]:
-    return [
-        Rule(
-            "empty outputs",
-            f"{health.empty_share:.2%}",
-            f"at most {policy.max_empty_share:.2%}",
-            health.empty_share <= policy.max_empty_share,
-        ),
-        Rule(
-            "repetitive outputs",
-            f"{health.repeated_share:.2%}",
-            f"at most {policy.max_repeated_share:.2%}",
-            health.repeated_share <= policy.max_repeated_share,
-        ),
-        Rule(
-            "length ratio",
-            f"{health.length_ratio:.2f}",
-            f"from {policy.min_length_ratio:.2f} to {policy.max_length_ratio:.2f}",
-            policy.min_length_ratio <= health.length_ratio <= policy.max_length_ratio,
-        ),
-    ]
-
-
-def _comparison(
-    challenger: Measured, champion: Measured, paired: PairedResult, policy: GateConfig
-) -> list[Rule]:
-    chrf = challenger.scores["chrf2"].score - champion.scores["chrf2"].score
-    better = paired.difference > 0 and paired.difference >= policy.min_difference
-    bound = f"at least {policy.min_difference:+.2f}" if policy.min_difference else "above 0"
-    return [
-        Rule("BLEU difference", f"{paired.difference:+.2f}", bound, better),
-        Rule(
-            "p-value",
-            f"{paired.p_value:.4f}",
-            f"at most {policy.p_value}",
-            paired.p_value <= policy.p_value,
-        ),
-        Rule(
-            "chrF2 difference",
-            f"{chrf:+.2f}",
-            f"at least {-policy.max_chrf_loss:+.2f}",
-            chrf >= -policy.max_chrf_loss,
-        ),
-    ]
 
 
 @dataclass(frozen=True)
@@ -151,6 +43,8 @@ class Promotion:
         before: the champion before it.
         before_tests: that one on the test sets; empty if there was none.
         decided: whether there was anything to decide; not so for the champion itself.
+        basis: see :func:`basis_of`; empty if nothing was decided.
+        at: ISO time at which it was carried out.
     """
 
     verdict: Verdict
@@ -158,6 +52,8 @@ class Promotion:
     before: Version | None
     before_tests: Mapping[str, ScoredTest]
     decided: bool = True
+    basis: str = ""
+    at: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """What ``anuvad promote --json`` prints."""
@@ -172,37 +68,97 @@ class Promotion:
 def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion:
     """Hold the challenger against the champion; move the alias if the gate lets it pass.
 
-    The champion itself stays what it is; what it breaks of the present rules is said.
+    The champion itself stays what it is; what it breaks of the present rules is said. Whoever moves
+    the alias holds a lock, and not while it evaluates: if the champion is another by then, the
+    challenger is held against that one.
+
+    Raises:
+        BusyError: if another process holds the lock for minutes.
     """
-    registry, policy, tests = job.registry, job.config.gate, job.config.evaluation.tests
+    job.storage.require_create()
+    registry = job.registry
+    while True:
+        judged = _judge(job, challenger, corpus)
+        if not judged.decided:
+            return judged
+        with moving(job, challenger.name) as held:
+            champion = registry.by_alias(challenger.name, CHAMPION)
+            if not _are_one(champion, judged.before):
+                now = f"version {champion.number}" if champion else "none"
+                job.console.say(
+                    "gate",
+                    f"the champion is {now} since; version {challenger.number} is judged anew",
+                )
+                continue
+            try:
+                carried_out = _carry_out(job, held, challenger, judged)
+            except LostLockError as error:
+                job.console.warn(f"{error}; version {challenger.number} is judged anew")
+                continue
+        run_hooks(job.config.gate, _document(challenger, carried_out), job.console.warn)
+        return carried_out
+
+
+def _judge(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion:
+    """The verdict against the champion of this moment; nothing is carried out."""
+    registry, policy = job.registry, job.config.gate
     champion = registry.by_alias(challenger.name, CHAMPION)
-    ours = evaluate(job, challenger, corpus, tests).tests[policy.test]
-    basis = basis_of(policy, ours.artifact.id)
+    ours = _scored(job, challenger, corpus)
+    basis = basis_of(policy, [ours[test].artifact.id for test in policy.tests])
+    measured = {test: _measured(ours[test]) for test in policy.tests}
     if champion is not None and champion.number == challenger.number:
-        verdict = _of_champion(decide(Measured(ours.scores, ours.health), None, None, policy))
+        verdict = _of_champion(decide(measured, None, policy))
         if VERDICT_TAG not in champion.tags:
             registry.set_tags(champion, {VERDICT_TAG: verdict.to_json(), BASIS_TAG: basis})
         return Promotion(verdict, champion, None, {}, decided=False)
-    before_tests = evaluate(job, champion, corpus, tests).tests if champion else {}
-    theirs = before_tests.get(policy.test)
-    paired = _compare(ours, theirs, job.config.evaluation.bootstrap_samples) if theirs else None
-    verdict = decide(
-        Measured(ours.scores, ours.health),
-        Measured(theirs.scores, theirs.health) if theirs else None,
-        paired,
-        policy,
-    )
+    before_tests = _scored(job, champion, corpus) if champion else {}
+    samples = job.config.evaluation.bootstrap_samples
+    opponents = {
+        test: Opponent(_measured(theirs), _compare(ours[test], theirs, samples))
+        for test, theirs in before_tests.items()
+        if test in policy.tests
+    }
+    verdict = decide(measured, opponents if champion else None, policy)
+    if champion is not None:
+        unlike = unlike_decoding(own_decode(job, challenger), own_decode(job, champion))
+        verdict = dataclasses.replace(verdict, why=f"{verdict.why}{unlike}")
+    after = challenger if verdict.promoted else champion
+    return Promotion(verdict, after, champion, before_tests, basis=basis)
+
+
+def _carry_out(job: JobContext, held: Lease, challenger: Version, judged: Promotion) -> Promotion:
+    """Move the alias if that was decided, and write the verdict on the version.
+
+    Raises:
+        LostLockError: if another process took the lock over; the alias is where it was.
+    """
+    registry, verdict = job.registry, judged.verdict
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     if verdict.promoted:
-        before = champion.number if champion else "none"
-        registry.set_tags(challenger, {"anuvad.champion_before": before, "anuvad.promoted": now})
-        registry.set_alias(challenger, CHAMPION)
+        before = judged.before.number if judged.before else "none"
+        registry.set_tags(challenger, {BEFORE_TAG: before, "anuvad.promoted": now})
+        move_champion(registry, held, challenger, judged.before, "promoted", verdict.why)
     # Last, so that a verdict that stands was carried out.
     registry.set_tags(
         challenger,
-        {VERDICT_TAG: verdict.to_json(), BASIS_TAG: basis, "anuvad.decided": now},
+        {VERDICT_TAG: verdict.to_json(), BASIS_TAG: judged.basis, "anuvad.decided": now},
     )
-    return Promotion(verdict, challenger if verdict.promoted else champion, champion, before_tests)
+    return dataclasses.replace(judged, at=now)
+
+
+def _document(challenger: Version, promotion: Promotion) -> dict[str, Any]:
+    """What hooks are told."""
+    return {
+        "model": challenger.name,
+        "version": challenger.number,
+        **promotion.as_json(),
+        "before": promotion.before.number if promotion.before else None,
+        "decided": promotion.at,
+    }
+
+
+def _are_one(a: Version | None, b: Version | None) -> bool:
+    return (a.number if a else None) == (b.number if b else None)
 
 
 def _of_champion(judged: Verdict) -> Verdict:
@@ -211,9 +167,25 @@ def _of_champion(judged: Verdict) -> Verdict:
     return Verdict(True, f"is the champion already, {how}", judged.rules)
 
 
-def basis_of(policy: GateConfig, scores: str) -> str:
-    """What a verdict rests on: the rules, and the scores (an artifact id) judged by them."""
-    return json.dumps({"gate": policy.model_dump(mode="json"), "scores": scores})
+def _scored(job: JobContext, version: Version, corpus: Artifact) -> Mapping[str, ScoredTest]:
+    tests = job.config.evaluation.tests
+    return evaluate(job, version, corpus, tests, own_decode(job, version)).tests
+
+
+def _measured(test: ScoredTest) -> Measured:
+    return Measured(test.scores, test.health, test.speed)
+
+
+def unlike_decoding(challenger: DecodeConfig, champion: DecodeConfig) -> str:
+    """What to add to a verdict whose versions are not searched alike; else nothing."""
+    ours, theirs = challenger.model_dump(), champion.model_dump()
+    said = [f"{k} {ours[k]} against {theirs[k]}" for k in ours if ours[k] != theirs[k]]
+    return f"; each decoded as registered: {', '.join(said)}" if said else ""
+
+
+def basis_of(policy: GateConfig, scores: Sequence[str]) -> str:
+    """What a verdict rests on: the rules, and the scores (artifact ids) judged by them."""
+    return json.dumps({"gate": policy.rules(), "scores": list(scores)})
 
 
 def verdict_of(version: Version) -> Verdict | None:

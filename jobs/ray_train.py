@@ -19,7 +19,9 @@ from typing import Any
 from jobs.config import ComputeConfig
 from jobs.events import Event, EventBoard, EventPump
 from jobs.failures import SILENT_S, in_one_line
+from jobs.signals import graceful, was_terminated
 from jobs.train_worker import TrainOrder, work
+from pipeline import artifacts
 from pipeline.errors import TrainingError
 
 RAY = "ray"
@@ -34,7 +36,8 @@ def run_workers(order: TrainOrder, on_event: Callable[[Event], None]) -> None:
 
     Raises:
         TrainingError: if training can't go on, naming the worker that is to blame.
-        KeyboardInterrupt: if this process was interrupted; the workers have ended.
+        KeyboardInterrupt: if this process was interrupted; the workers have ended. After a SIGTERM
+            they have first saved where they stood, if the grace period was enough for that.
     """
     import ray
     from ray.train.torch import TorchTrainer
@@ -49,7 +52,10 @@ def run_workers(order: TrainOrder, on_event: Callable[[Event], None]) -> None:
     )
     interrupt = signal.getsignal(signal.SIGINT)
     try:
-        with EventPump(board, on_event):
+        with (
+            EventPump(board, on_event),
+            graceful(lambda: board.pause.remote(), order.compute.grace_s),
+        ):
             trainer.fit()
     except TrainingFailedError as error:
         refusal = ray.get(board.refusal.remote())
@@ -69,6 +75,8 @@ def run_workers(order: TrainOrder, on_event: Callable[[Event], None]) -> None:
     refusal = ray.get(board.refusal.remote())
     if refusal:
         raise TrainingError(refusal)
+    if was_terminated() and artifacts.find(order.storage, order.spec) is None:
+        raise KeyboardInterrupt
 
 
 def _board(compute: ComputeConfig) -> Any:

@@ -21,6 +21,7 @@ from pipeline.errors import ConfigError, OutageError, RegistryError
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 TRAINING_TAG = "anuvad.training"
+DECODE_TAG = "anuvad.decode"
 
 _REGISTER_TRIES = 3
 

@@ -13,10 +13,12 @@ from typing import Any
 
 from jobs.context import JobContext
 from jobs.evaluate import Evaluation, evaluate
+from jobs.gate import Verdict
 from jobs.lock import hold
-from jobs.promote import Promotion, Verdict, basis_of, is_decided, promote, verdict_of
+from jobs.promote import Promotion, basis_of, is_decided, promote, verdict_of
 from jobs.registry import CHAMPION, Version
 from jobs.train import Trained, lock_name, train_under_lock
+from jobs.triggers import find_due
 from pipeline.artifacts import Artifact
 from pipeline.errors import BusyError
 
@@ -31,6 +33,7 @@ class Retrained:
         promotion: the gate's verdict and the champion after it.
         was_new: whether anything was trained or decided now.
         report: the HTML report.
+        triggers: why it began, a sentence each.
     """
 
     trained: Trained
@@ -38,6 +41,7 @@ class Retrained:
     promotion: Promotion
     was_new: bool
     report: Path | str
+    triggers: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What ``anuvad retrain --json`` prints."""
@@ -50,18 +54,30 @@ class Retrained:
             "tests": self.evaluation.as_json()["tests"],
             "champion": champion.number if champion else None,
             "new": self.was_new,
+            "triggers": list(self.triggers),
             "report": str(self.report),
             "stages": stages_json(self.trained.stages),
         }
 
 
-def retrain(job: JobContext, command: Sequence[str]) -> Retrained:
+def retrain(job: JobContext, command: Sequence[str], force: bool = False) -> Retrained:
     """Prepare, train, register, evaluate, let the gate decide, and write the report.
+
+    Args:
+        job: the job; from here on its configuration is that of the round, see :mod:`jobs.rounds`.
+        command: what the user typed.
+        force: train once more, though nothing is new.
 
     Raises:
         BusyError: if another process retrains the same model in the same storage.
     """
+    # What the gate will need is asked for before hours of work.
+    job.storage.require_create()
     with hold(job.storage, lock_name(job.config)):
+        due = find_due(job, force)
+        job.config = due.config
+        for trigger in due.triggers:
+            job.console.say("trigger", trigger)
         trained = train_under_lock(job, command)
         corpus = trained.stages["corpus"].artifact
         evaluation = evaluate(job, trained.version, corpus, job.config.evaluation.tests)
@@ -69,7 +85,7 @@ def retrain(job: JobContext, command: Sequence[str]) -> Retrained:
         scored_now = any(not test.skipped for test in evaluation.tests.values())
         was_new = trained.was_new or decided_now or scored_now
         report = _report(job, trained, evaluation, promotion, command, was_new)
-        return Retrained(trained, evaluation, promotion, was_new, report)
+        return Retrained(trained, evaluation, promotion, was_new, report, due.triggers)
 
 
 def busy_json(error: BusyError) -> dict[str, Any]:
@@ -103,7 +119,8 @@ def _decide_once(
     registry, version = job.registry, trained.version
     judged = registry.resolve(version.uri)
     standing = verdict_of(judged)
-    basis = basis_of(job.config.gate, evaluation.tests[job.config.gate.test].artifact.id)
+    scores = [evaluation.tests[test].artifact.id for test in job.config.gate.tests]
+    basis = basis_of(job.config.gate, scores)
     if standing is not None and is_decided(judged, basis):
         champion = registry.by_alias(version.name, CHAMPION)
         verdict = _as_of_now(standing, version, champion)

@@ -1,4 +1,10 @@
-"""Put the champion before the present one back."""
+"""Put a champion of before back, and say why.
+
+writes  the alias ``champion``; on the version that is it no longer that it was rolled back, when
+        and why; on the one that is, the move (:mod:`jobs.moves`)
+holds   a version that was rolled back keeps its verdict, so no retraining promotes it again; doing
+        it twice goes back two
+"""
 
 from __future__ import annotations
 
@@ -7,52 +13,88 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.context import JobContext
+from jobs.moves import move_champion, moving
 from jobs.registry import CHAMPION, Version
 from pipeline.errors import RegistryError
 
 ROLLED_BACK_TAG = "anuvad.rolled_back"
+WHY_TAG = "anuvad.rolled_back_why"
+BEFORE_TAG = "anuvad.champion_before"
+NO_REASON = "no reason was given"
 
 
 @dataclass(frozen=True)
 class Rollback:
-    """The champion that was, and the one that is."""
+    """The champion that was, the one that is, and why; both are one where nothing had to move."""
 
     before: Version
     champion: Version
+    why: str
 
     def as_json(self) -> dict[str, Any]:
         """As one JSON document."""
-        return {"champion": self.champion.number, "before": self.before.number}
+        return {
+            "champion": self.champion.number,
+            "before": self.before.number,
+            "why": self.why,
+        }
 
 
-def rollback(job: JobContext) -> Rollback:
-    """Move the alias back to the champion before, and write on both versions that it was done.
+def rollback(job: JobContext, to: str | None = None, why: str = "") -> Rollback:
+    """Move the alias back, and write on both versions that it was done.
+
+    Args:
+        job: the job.
+        to: the number of a version; the champion before the present one if None.
+        why: for the record.
 
     Raises:
-        RegistryError: if there is no champion, or none before it.
+        RegistryError: if there is no champion, none is known to have been before it, or no version
+            ``to``.
+        BusyError: if another process is moving the champion for minutes.
     """
     registry, name = job.registry, job.config.registry.name
-    champion = registry.by_alias(name, CHAMPION)
-    if champion is None:
-        raise RegistryError(f"{name} must have a champion to roll back, but has none")
-    number = champion.tags.get("anuvad.champion_before")
+    why = " ".join(why.split()) or NO_REASON
+    with moving(job, name) as held:
+        champion = registry.by_alias(name, CHAMPION)
+        if champion is None:
+            raise RegistryError(f"{name} must have a champion to roll back, but has none")
+        number = _number_before(champion) if to is None else to
+        target = registry.resolve(f"models:/{name}/{number}")
+        if target.number == champion.number:
+            return Rollback(champion, champion, f"version {target.number} is the champion already")
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        held.check()
+        registry.set_tags(champion, {ROLLED_BACK_TAG: now, WHY_TAG: why})
+        restored = {"anuvad.restored": now}
+        if BEFORE_TAG not in target.tags:
+            # It was never promoted; so that this can be undone in its turn.
+            restored[BEFORE_TAG] = champion.number
+        registry.set_tags(target, restored)
+        move_champion(registry, held, target, champion, "rolled back", why)
+    return Rollback(before=champion, champion=target, why=why)
+
+
+def _number_before(champion: Version) -> str:
+    """The number of the version that the champion was promoted over.
+
+    Raises:
+        RegistryError: if there was none, or nobody wrote it down.
+    """
+    number = champion.tags.get(BEFORE_TAG)
     if number is None:
         raise RegistryError(
-            f"which champion came before version {champion.number} must be known, but it was "
-            f"not anuvad that promoted it; `anuvad promote CONFIG --model models:/{name}/VERSION` "
-            f"holds another version against it"
+            f"which champion came before version {champion.number} must be known, but it was not "
+            f"anuvad that promoted it; `anuvad rollback CONFIG --to VERSION` puts a version of "
+            f"your choice in its place"
         )
     if number == "none":
         raise RegistryError(
-            f"{name} must have had a champion before version {champion.number}, but that was "
-            f"the first"
+            f"{champion.name} must have had a champion before version {champion.number}, but that "
+            f"was the first; `anuvad rollback CONFIG --to VERSION` puts another version in its "
+            f"place"
         )
-    before = registry.resolve(f"models:/{name}/{number}")
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    registry.set_tags(champion, {ROLLED_BACK_TAG: now})
-    registry.set_tags(before, {"anuvad.restored": now})
-    registry.set_alias(before, CHAMPION)
-    return Rollback(before=champion, champion=before)
+    return number
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How good translations are: sacreBLEU's scores, a paired test, and signs of a broken model.
+"""How good translations are: sacreBLEU's scores, and a paired test.
 
 All functions take raw, detokenised text, one string a sentence, and change nothing in it. A score
 never goes without the signature that reproduces it: the metrics, their settings and the bootstrap
@@ -43,8 +43,6 @@ DANDA_METRICS = ("bleu_intl", "bleu_13a", "chrf2")
 DANDA_THRESHOLD = 0.5
 """Points between the two conventions that are worth a warning."""
 
-_LONGEST_REPEATED_NGRAM = 4
-_REPEATS = 4
 # One danda or full stop at the end, with the space around it; an ellipsis is neither.
 _FINAL_MARK = re.compile(r"(?<![।.\s])\s*[।.]\s*$")
 
@@ -84,22 +82,6 @@ class PairedResult:
     difference: float
     p_value: float
     signature: str
-
-
-@dataclass(frozen=True)
-class Health:
-    """Signs of a broken model that a score may hide.
-
-    Attributes:
-        empty_share: of the translations, 0 to 1, those in which nothing can be seen.
-        repeated_share: of the translations, 0 to 1, those in which one n-gram of 1 to 4 words
-            stands at least 4 times in a row.
-        length_ratio: characters of all translations for each character of all references.
-    """
-
-    empty_share: float
-    repeated_share: float
-    length_ratio: float
 
 
 @dataclass(frozen=True)
@@ -227,27 +209,6 @@ def paired_bootstrap(
     )
 
 
-def output_health(hypotheses: Sequence[str], references: Sequence[str]) -> Health:
-    """Look for empty, repeating and wrongly long translations; see :class:`Health`.
-
-    Raises:
-        CorpusError: if there are no sentences, not one reference for each translation, or no
-            character in any reference.
-    """
-    require_pairs(hypotheses, references)
-    reference_chars = sum(map(len, references))
-    if not reference_chars:
-        raise CorpusError(
-            f"the references must have text, but all {len(references)} are empty; "
-            f"check the target side of the test set"
-        )
-    return Health(
-        empty_share=sum(map(is_empty, hypotheses)) / len(hypotheses),
-        repeated_share=sum(map(repeats_itself, hypotheses)) / len(hypotheses),
-        length_ratio=sum(map(len, hypotheses)) / reference_chars,
-    )
-
-
 def danda_scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, DandaScore]:
     """The metrics of :data:`DANDA_METRICS` under both conventions of ending a sentence.
 
@@ -351,24 +312,6 @@ def _end_like(hypothesis: str, reference: str) -> str:
     if ours is None or theirs is None:
         return hypothesis
     return hypothesis[: ours.start()] + theirs.group()
-
-
-def is_empty(text: str) -> bool:
-    """Whether nothing can be seen of a text."""
-    # A lone joiner (ZWJ, ZWNJ) is not printable, and str.strip() would keep it.
-    return not any(c.isprintable() and not c.isspace() for c in text)
-
-
-def repeats_itself(text: str) -> bool:
-    """Whether an n-gram stands 4 times in a row: 3n words in a row equal those n further on."""
-    words = text.split()
-    for n in range(1, _LONGEST_REPEATED_NGRAM + 1):
-        run = 0
-        for word, later in zip(words, words[n:], strict=False):
-            run = run + 1 if word == later else 0
-            if run == n * (_REPEATS - 1):
-                return True
-    return False
 
 
 def require_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None:

@@ -1,25 +1,36 @@
-"""SIGTERM, taken as an interruption: it ends a command as Ctrl-C does, with another exit code.
+"""SIGTERM: a training saves where it stands, all else is interrupted as by Ctrl-C.
 
-A scheduler or ``kill`` sends it. An interrupted command leaves no process of Ray's behind
-and its MLflow run marked KILLED, so SIGTERM goes that very way.
+A scheduler, a cluster that takes a machine back, or ``kill`` sends it. While a training is under
+way (:func:`graceful`) it is asked to pause, and has a grace period for that. Then, and elsewhere at
+once, the command is interrupted, which leaves no process of Ray's behind and its MLflow run marked
+KILLED. A second SIGTERM ends this process and all that it started at once.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from types import FrameType
+
+EXIT_TRY_AGAIN = 75
+"""EX_TEMPFAIL of sysexits.h: the same command, started again, goes on."""
 
 EXIT_TERMINATED = 128 + signal.SIGTERM
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 _terminated = threading.Event()
+_grace_is_over = threading.Event()
+_ask: Callable[[], None] | None = None
+_grace_s = 0.0
 
 
 def take_sigterm() -> None:
-    """From now on SIGTERM interrupts this process; to be said again after ``ray.init``."""
+    """From now on SIGTERM comes here; to be said again after ``ray.init``."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGTERM, _on_sigterm)
 
 
 def note_termination() -> None:
@@ -32,8 +43,50 @@ def was_terminated() -> bool:
     return _terminated.is_set()
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+@contextlib.contextmanager
+def graceful(ask: Callable[[], None], grace_s: float) -> Iterator[None]:
+    """While the block runs, the first SIGTERM calls ``ask``, in a thread, and interrupts nothing.
+
+    The block is to end by itself then; if it has not after ``grace_s`` seconds it is interrupted.
+    """
+    global _ask, _grace_s
+    _ask, _grace_s = ask, grace_s
+    try:
+        yield
+    finally:
+        _ask = None
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    if _grace_is_over.is_set():
+        _grace_is_over.clear()
+        if _ask is not None:
+            _interrupt(frame)
+        return
+    if _terminated.is_set():
+        end_at_once()
     _terminated.set()
+    if _ask is None:
+        _interrupt(frame)
+    else:
+        # Not here: whatever this thread is in the middle of may hold a lock that asking needs.
+        threading.Thread(target=_ask_and_wait, args=(_ask, _grace_s), daemon=True).start()
+
+
+def _ask_and_wait(ask: Callable[[], None], grace_s: float) -> None:
+    overdue = threading.Timer(grace_s, _interrupt_main)
+    overdue.daemon = True
+    overdue.start()
+    ask()
+
+
+def _interrupt_main() -> None:
+    _grace_is_over.set()
+    # A signal also wakes the main thread from a wait in C.
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _interrupt(frame: FrameType | None) -> None:
     # Whoever takes Ctrl-C takes this too: Ray Train ends its workers first.
     handler = signal.getsignal(signal.SIGINT)
     if callable(handler):
@@ -41,3 +94,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     else:
         # A shell starts what runs in its background deaf to Ctrl-C.
         raise KeyboardInterrupt
+
+
+def end_at_once() -> None:
+    """End all processes that this one started, and this one, without another word."""
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    os._exit(EXIT_TRY_AGAIN)

@@ -7,6 +7,7 @@ holds   it knows nothing of how many others there are, and tells them apart by t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -18,7 +19,7 @@ from typing import Any
 
 from jobs.config import ComputeConfig
 from jobs.events import Event, Pulse, WarningPoster
-from jobs.failures import Failure, in_one_line, is_of_exchange
+from jobs.failures import Beat, Failure, in_one_line, is_of_exchange
 from jobs.vitals import Vitals
 from jobs.warm_start import START, start_weights
 from model.architectures import AnyModelConfig
@@ -88,6 +89,8 @@ class _Place:
     def __init__(self, board: Any) -> None:
         self._board = board
         self._pulse: Pulse | None = None
+        self._answer: Any = None
+        self._pauses = False
 
     @property
     def update(self) -> int:
@@ -95,7 +98,20 @@ class _Place:
 
     def begin(self, group: str, rank: int) -> None:
         place = f"process {os.getpid()} on {platform.node()}"
-        self._pulse = Pulse(lambda beat: self._board.beat.remote(beat), group, rank, place)
+        self._pulse = Pulse(self._beat, group, rank, place)
+
+    def _beat(self, beat: Beat) -> None:
+        """Beat, and look at the answer to the beat before: a pulse waits for nothing."""
+        import ray
+
+        with contextlib.suppress(ray.exceptions.RayError):
+            if self._answer is not None and ray.wait([self._answer], timeout=0)[0]:
+                self._pauses = ray.get(self._answer)
+            self._answer = self._board.beat.remote(beat)
+
+    def should_pause(self) -> bool:
+        """Whether the board has asked for a pause."""
+        return self._pauses
 
     def end(self) -> None:
         """Beat no more."""
@@ -115,7 +131,7 @@ def _train_here(order: TrainOrder, place: _Place, report: Callable[[Event], None
     from model.build import build_model
     from model.checkpoint import CheckpointFolder
     from model.dataset import TokenDataset
-    from model.job import TrainingJob
+    from model.job import INTERRUPTED, TrainingJob
     from model.training import train
     from model.validation import DevSet
     from model.workers import Workers
@@ -158,8 +174,11 @@ def _train_here(order: TrainOrder, place: _Place, report: Callable[[Event], None
         ),
         workers=workers,
         report=lambda event: report(event | {"workers": workers.world_size}),
+        should_pause=place.should_pause,
     )
     state = train(job)
+    if state.stopped_by == INTERRUPTED:
+        return
     if workers.is_first:
         if state.best_update is None:
             raise TrainingError(

@@ -30,14 +30,18 @@ WEIGHTS = "model.safetensors"
 _MODEL = "model"
 
 
-def warm_version(job: JobContext) -> Version | None:
+def warm_version(job: JobContext, config: Config | None = None) -> Version | None:
     """The version that ``train.init_from`` names now; None if training starts afresh.
+
+    Args:
+        job: the job.
+        config: in place of the job's.
 
     Raises:
         ConfigError: if it is no name of a version.
         RegistryError: if there is no such version; it says what to do.
     """
-    uri = job.config.train.init_from
+    uri = (config or job.config).train.init_from
     if uri is None:
         return None
     if uri in (CHAMPION, CHALLENGER):

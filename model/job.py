@@ -37,7 +37,8 @@ class TrainingState:
         loss_scale: state of :class:`model.loss_scale.LossScale`; None unless under fp16.
         too_large: padded tokens of the smallest micro-batch that some worker's memory had no room
             for; None while all fitted.
-        stopped_by: the setting that ended the training, such as ``max_updates``; None before.
+        stopped_by: the setting that ended the training, such as ``max_updates``; None before;
+            :data:`INTERRUPTED` where it only paused.
         history: the reports so far, for the learning curves.
     """
 
@@ -65,6 +66,15 @@ class TrainingState:
         return [e["update"] for e in self.history if e["kind"] == "validation"]
 
 
+INTERRUPTED = "interrupted"
+"""What ``stopped_by`` says of a training that was asked to stop, and will be gone on with."""
+
+
+def never() -> bool:
+    """Nobody asks for a stop."""
+    return False
+
+
 Report = Callable[[dict[str, Any]], None]
 """Is handed each event: a dict with ``kind`` and figures, see :func:`model.training.train`."""
 
@@ -83,6 +93,8 @@ class TrainingJob:
         workers: this process's place.
         report: called on rank 0 only.
         clock: answers seconds, which are what ``max_minutes`` and all rates are measured in.
+        should_pause: asked after each update; rank 0's answer counts. A training that is to pause
+            saves where it stands and ends, so that the next start goes on from there.
     """
 
     config: TrainConfig
@@ -94,3 +106,4 @@ class TrainingJob:
     workers: Workers
     report: Report
     clock: Callable[[], float] = time.monotonic
+    should_pause: Callable[[], bool] = never

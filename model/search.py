@@ -61,17 +61,20 @@ class Hypothesis:
         log_prob: of all tokens generated, ``EOS_ID`` among them.
         score: log_prob divided by the length penalty, plus the coverage penalty, which is below
             zero; the higher the better.
+        truncated: whether it reached its maximum length without ``EOS_ID``.
     """
 
     tokens: tuple[int, ...]
     log_prob: float
     score: float
+    truncated: bool = False
 
 
 def hypothesis(tokens: list[int], log_prob: float, score: float) -> Hypothesis:
     """The hypothesis of the tokens generated, a closing ``EOS_ID`` among them if there was one."""
-    spoken = tokens[:-1] if tokens[-1] == EOS_ID else tokens
-    return Hypothesis(tuple(spoken), log_prob, score)
+    if tokens[-1] == EOS_ID:
+        return Hypothesis(tuple(tokens[:-1]), log_prob, score)
+    return Hypothesis(tuple(tokens), log_prob, score, truncated=True)
 
 
 def best_tokens(log_probs_RV: Tensor, k: int) -> tuple[Tensor, Tensor]:

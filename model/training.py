@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from model.batch_plan import PlanSettings, Update, plan_epoch
 from model.config import TrainConfig
 from model.gradient import Gradients, wrap
-from model.job import TrainingJob, TrainingState
+from model.job import INTERRUPTED, TrainingJob, TrainingState
 from model.learner import build_learner
 from model.limits import ran_out_of_patience, reason_to_stop
 from model.progress import Meter, log
@@ -27,7 +27,8 @@ from model.verdict import validate
 def train(job: TrainingJob) -> TrainingState:
     """Train until the configuration says stop; the best checkpoint is ``state.best_update``'s.
 
-    ``state.stopped_by`` names the setting that said so.
+    ``state.stopped_by`` names the setting that said so, or says that it was asked to pause: then a
+    checkpoint stands of the very update that it came to, and there need be no best one yet.
 
     Reports, on rank 0: ``{"kind": "resumed", "update", "history"}`` once where it goes on;
     ``{"kind": "train", "update", "epoch", "epoch_progress", "target_tokens", "skipped_updates",
@@ -64,15 +65,20 @@ def train(job: TrainingJob) -> TrainingState:
                 improved = validate(job, learner, state)
                 if not is_last and ran_out_of_patience(state, config):
                     is_last, state.stopped_by = True, "patience"
+            # All ranks must pause after the same update, or one would wait for the others for ever.
+            pauses = not is_last and job.workers.agree(job.should_pause())
             if (
                 is_last
+                or pauses
                 or improved
                 or state.update % config.checkpoint_every == 0
                 or (validates and config.average == "checkpoints")
             ):
                 state.seconds = meter.seconds
                 save(job, learner, state)
-        if is_last:
+        if pauses:
+            state.stopped_by = INTERRUPTED
+        if is_last or pauses:
             break
     return state
 

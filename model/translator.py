@@ -61,10 +61,17 @@ class TranslatorConfig(Settings):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of several translations of a line, with its score."""
+    """One of several translations of a line, with its score.
+
+    Attributes:
+        text: the translation.
+        score: see :class:`Translation`.
+        truncated: whether the search ended it at its maximum length.
+    """
 
     text: str
     score: float
+    truncated: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ class Translation:
         unforced: terms of the glossary that stand in the line and could not be forced, and why.
         piece_texts: of a line in pieces, the best translation of each; none of a line that is
             whole, whose translation is ``text``.
+        truncated: whether it, or a piece of it, was ended at its maximum length.
     """
 
     text: str
@@ -89,6 +97,7 @@ class Translation:
     n_best: tuple[Candidate, ...] = ()
     unforced: tuple[str, ...] = ()
     piece_texts: tuple[str, ...] = ()
+    truncated: bool = False
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -259,7 +268,7 @@ class Translator:
                 outputs = self.target.decode([hypothesis.tokens for hypothesis in found])
                 translations[place] = [
                     # Bytes can spell a newline, but a translation is one line.
-                    Candidate(" ".join(text.split("\n")), hypothesis.score)
+                    Candidate(" ".join(text.split("\n")), hypothesis.score, hypothesis.truncated)
                     for text, hypothesis in zip(outputs, found, strict=True)
                 ]
         return translations
@@ -313,6 +322,7 @@ def _joined(pieces: Sequence[tuple[Sequence[Candidate], Sequence[str]]]) -> Tran
         Candidate(
             " ".join(candidate.text for candidate in candidates if candidate.text),
             sum(candidate.score for candidate in candidates) / len(candidates),
+            any(candidate.truncated for candidate in candidates),
         )
         for candidates in zip(*(found for found, _ in pieces), strict=False)
     )
@@ -321,7 +331,7 @@ def _joined(pieces: Sequence[tuple[Sequence[Candidate], Sequence[str]]]) -> Tran
     unforced = tuple(dict.fromkeys(reason for _, refused in pieces for reason in refused))
     texts = tuple(found[0].text for found, _ in pieces) if len(pieces) > 1 else ()
     best = n_best[0]
-    return Translation(best.text, best.score, len(pieces), n_best, unforced, texts)
+    return Translation(best.text, best.score, len(pieces), n_best, unforced, texts, best.truncated)
 
 
 def _batches(lengths: Sequence[int], settings: DecodeConfig) -> Iterator[list[int]]:

@@ -8,6 +8,7 @@
     ├── RegistryError        the model registry refused, or has no such model
     ├── OutageError          MLflow does not answer, or with an error of its own (exit code 3)
     └── BusyError            another process holds what this one needs
+        └── LostLockError    another process has taken over what this one held
 
 All others end a command with exit code 1. After an OutageError what was made stands, and the same
 command finishes once MLflow answers.
@@ -52,3 +53,7 @@ class OutageError(AnuvadError):
 
 class BusyError(AnuvadError):
     """Another process holds what this one needs."""
+
+
+class LostLockError(BusyError):
+    """Another process has taken over what this one held, thinking it dead."""

@@ -11,6 +11,7 @@ The credentials are the AWS SDK's matter: ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pyarrow.fs as pafs
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ArtifactError, ConfigError
 
 CONNECT_TIMEOUT_S = 5.0
 REQUEST_TIMEOUT_S = 15.0
@@ -88,6 +89,69 @@ def open_store(uri: str) -> ObjectStore:
     )
     query = f"?{urlencode(options, safe=':')}" if options else ""
     return ObjectStore(filesystem, root, plain, f"{plain}{query}")
+
+
+def require_conditions(full_uri: str) -> None:
+    """Refuse a store in which no object can be made only if it is not there.
+
+    Raises:
+        ArtifactError: if it is not S3, or boto3 is not installed.
+    """
+    split = urlsplit(full_uri)
+    place = f"{split.scheme}://{split.netloc}{split.path}"
+    if split.scheme != "s3":
+        raise ArtifactError(
+            f"{place} must be able to make a file only if it is not there, which locks need, but "
+            f"only disks and s3:// are known to"
+        )
+    if importlib.util.find_spec("boto3") is None:
+        raise ArtifactError(
+            f"boto3 must be installed for locks in {place}, but is not: pip install 'anuvad[s3]'"
+        )
+
+
+def create_object(full_uri: str, place: str, data: bytes) -> bool:
+    """Write an object only if there is none; whether this call wrote it.
+
+    Arrow's client knows no conditions, so this is boto3's work, which the extra ``s3`` installs.
+
+    Args:
+        full_uri: :attr:`ObjectStore.full_uri` of the store.
+        place: ``bucket/prefix/name``.
+        data: its bytes.
+
+    Raises:
+        ArtifactError: see :func:`require_conditions`; or if the store refuses.
+    """
+    require_conditions(full_uri)
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    options = _options_of(urlsplit(full_uri).query, full_uri)
+    endpoint = options.get("endpoint_override")
+    bucket, _, key = place.partition("/")
+    try:
+        client = boto3.client(
+            "s3",
+            endpoint_url=f"{options.get('scheme', 'https')}://{endpoint}" if endpoint else None,
+            region_name=options.get("region"),
+            config=Config(
+                connect_timeout=CONNECT_TIMEOUT_S,
+                read_timeout=REQUEST_TIMEOUT_S,
+                # A retry of a write whose answer was lost would be told that it is there already.
+                retries={"total_max_attempts": 1},
+            ),
+        )
+        client.put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code")
+        if code in ("PreconditionFailed", "ConditionalRequestConflict"):
+            return False
+        raise ArtifactError(f"s3://{place} must be writable, but: {error}") from error
+    except BotoCoreError as error:
+        raise ArtifactError(f"s3://{place} must be writable, but: {error}") from error
+    return True
 
 
 def in_one_sentence(error: OSError) -> str:

@@ -2,9 +2,8 @@
 
 reads   the hub, once a branch
 writes  ``revisions/org--name/main.json``: the commit, and when the hub named it
-holds   a branch means the same commit until its record is deleted, with or without a network
-
-To follow a branch anew, delete its record.
+holds   a branch means the same commit until it is followed, which ``anuvad retrain`` does, or its
+        record is deleted, with or without a network
 """
 
 from __future__ import annotations
@@ -43,6 +42,11 @@ def resolve_revision(storage: Storage, dataset: str, revision: str) -> str:
     path = record_of(dataset, revision)
     if storage.size(path) is not None:
         return _recorded(storage, path)
+    return _ask(storage, dataset, revision)
+
+
+def _ask(storage: Storage, dataset: str, revision: str) -> str:
+    """Ask the hub and record what it answers."""
     commit = hub.get_json(dataset, revision, "revision").get("sha")
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
         raise CorpusError(
@@ -55,8 +59,25 @@ def resolve_revision(storage: Storage, dataset: str, revision: str) -> str:
         "commit": commit,
         "asked_utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    path = record_of(dataset, revision)
     storage.write_bytes(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
     return commit
+
+
+def follow_revision(storage: Storage, dataset: str, revision: str) -> tuple[str | None, str]:
+    """Ask the hub anew for the commit of a branch or tag, and record that: before, and now.
+
+    A commit is itself, without a request. ``before`` is None where nothing was recorded.
+
+    Raises:
+        CorpusError: as :func:`resolve_revision`; what was recorded stays.
+        ArtifactError: if the record can't be read.
+    """
+    if _COMMIT.fullmatch(revision):
+        return revision, revision
+    path = record_of(dataset, revision)
+    before = _recorded(storage, path) if storage.size(path) is not None else None
+    return before, _ask(storage, dataset, revision)
 
 
 def _recorded(storage: Storage, path: str) -> str:

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from pipeline.errors import ArtifactError, ConfigError
-from pipeline.object_store import in_one_sentence, open_store
+from pipeline.object_store import create_object, in_one_sentence, open_store, require_conditions
 
 # Each read of an object is a request.
 _CHUNK_BYTES = 16 << 20
@@ -39,6 +39,9 @@ _CANNOT_WRITE = _NO_ROOM | {
     errno.EISDIR,
     errno.EEXIST,
 }
+
+# Of disks such as exFAT, and of some that are mounted over a network.
+_HAS_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 # What `writing` calls a file until it is whole; a writer may put files of its own beside it.
 _SCRATCH = re.compile(r"\..+\.[0-9a-f]{32}(\..*)?", re.DOTALL)
@@ -173,6 +176,50 @@ class Storage:
         """Write ``data`` to ``path``, whole or not at all."""
         with self.writing(path) as local:
             local.write_bytes(data)
+
+    def require_create(self) -> None:
+        """Refuse a storage that can't do what :meth:`create` does.
+
+        Raises:
+            ArtifactError: saying what is missing.
+        """
+        if self._local_root is None:
+            require_conditions(self._full_uri)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write ``data`` to ``path`` only if nothing is there; whether this call wrote it.
+
+        Of any number that try at once, one does. On a disk the file is linked to its place whole;
+        S3 is asked with ``If-None-Match: *``.
+
+        Raises:
+            ArtifactError: if the place can't be written, or the store can't do this; it says what
+                is missing.
+        """
+        if self._local_root is None:
+            with self._named(path, "writable"):
+                return create_object(self._full_uri, self._full(path), data)
+        target = self._local_root / path
+        scratch = target.parent / f".{target.name}.{uuid.uuid4().hex}"
+        try:
+            scratch.parent.mkdir(parents=True, exist_ok=True)
+            scratch.write_bytes(data)
+            try:
+                os.link(scratch, target)
+            except OSError as error:
+                if error.errno not in _HAS_NO_LINKS:
+                    raise
+                # For a moment it is there and empty.
+                with target.open("xb") as file:
+                    file.write(data)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise self._unwritable(path, scratch, error) from error
+        finally:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                scratch.unlink()
+        return True
 
     @contextlib.contextmanager
     def writing(self, path: str) -> Iterator[Path]:

@@ -293,3 +293,26 @@ def test_what_is_said_of_an_error_leaves_its_preface_and_number_out() -> None:
         "AWS Error NO_SUCH_BUCKET during CreateMultipartUpload operation: The specified bucket "
         "does not exist; the bucket has to be made first"
     )
+
+
+def test_of_many_that_create_one_object_one_does(s3: Storage) -> None:
+    answers: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda i=i: answers.append(s3.create("turn", b"%d" % i)))
+        for i in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [False, False, False, True]
+    assert not s3.create("turn", b"late")
+
+
+def test_a_bucket_that_does_not_exist_is_named_when_an_object_is_created(s3: Storage) -> None:
+    bucket = s3.uri.removeprefix("s3://").split("/")[0]
+    gone = Storage(s3.uri.replace(bucket, "no-such-bucket"))
+    with pytest.raises(
+        ArtifactError, match="s3://no-such-bucket/anuvad/turn must be writable, but"
+    ):
+        gone.create("turn", b"")

@@ -32,11 +32,11 @@ MARK = "TEST_OF_TRAINING"
 class Command:
     """``anuvad train`` in a process group of its own; its processes carry a mark."""
 
-    def __init__(self, storage: Path) -> None:
+    def __init__(self, storage: Path, settings: tuple[str, ...] = SETTINGS) -> None:
         self.storage = storage
         self._mark = f"{MARK}={storage}".encode()
         self._process = subprocess.Popen(
-            [ANUVAD, "train", SEED, f"storage={storage}", *SETTINGS],
+            [ANUVAD, "train", SEED, f"storage={storage}", *settings],
             cwd=storage.parent,
             env=environment(**{MARK: str(storage)}),
             stdout=subprocess.DEVNULL,
@@ -65,6 +65,17 @@ class Command:
         """Return when a checkpoint of ``update`` or later stands."""
         while not any(number >= update for number, _ in self.checkpoints()):
             assert self._process.poll() is None, "".join(self._lines)
+
+    def lives(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    def wait_for_line(self, start: str) -> str:
+        """Return the first line from here on that begins so."""
+        for line in self._lines:
+            if line.startswith(start):
+                return line
+        pytest.fail(f"no line {start!r}, exit code {self._process.wait()}")
 
     def wait_for_half_a_checkpoint(self) -> None:
         """Return while a checkpoint is being written."""
@@ -129,7 +140,7 @@ def weights(storage: Path) -> str:
 @pytest.mark.parametrize(
     ("what", "code", "said"),
     [
-        (signal.SIGTERM, 143, "terminated; the same command goes on where it stopped\n"),
+        (signal.SIGTERM, 75, "terminated; the same command goes on where it stopped\n"),
         (signal.SIGINT, 130, "interrupted; the same command goes on where it stopped\n"),
         (signal.SIGKILL, -9, None),
     ],
@@ -152,6 +163,43 @@ def test_a_command_that_is_ended_goes_on_to_the_same_weights(
             status = anuvad("status", SEED, f"storage={command.storage}", "--json", cwd=tmp_path)
             assert [run["status"] for run in status.json()["runs"]] == ["KILLED"]
     assert weights(finish(tmp_path / "storage")) == undisturbed
+
+
+RARELY = ("compute.num_workers=2", "train.micro_batches=2", "train.max_updates=2000")
+RARELY += ("train.validate_every=1000", "train.checkpoint_every=1000", "train.log_every=10")
+
+
+def test_a_sigterm_saves_where_it_stands_and_the_next_start_goes_on_from_there(
+    tmp_path: Path,
+) -> None:
+    with Command(tmp_path / "storage", RARELY) as command:
+        command.wait_for_line("train      update")
+        os.kill(command.id, signal.SIGTERM)
+        code, lines = command.end()
+        assert code == 75
+        assert lines[-1] == "terminated; the same command goes on where it stopped\n"
+        # None was due yet.
+        [(update, is_whole)] = command.checkpoints()
+        assert (is_whole, 0 < update < 1000) == (True, True)
+        command.wait_for_its_processes()
+        assert not list((command.storage / "ray").glob("*"))
+    with Command(tmp_path / "storage", RARELY) as command:
+        assert command.wait_for_line("train      goes on").split()[-1] == f"{update:,}"
+
+
+def test_a_second_sigterm_ends_it_at_once_and_all_that_it_started(tmp_path: Path) -> None:
+    # Its workers stand still, so that it waits for its grace period to end, half a minute.
+    with Command(tmp_path / "storage", RARELY) as command:
+        command.wait_for_line("train      update")
+        for worker in command.processes("ray::RayTrainWorker"):
+            os.kill(worker, signal.SIGSTOP)
+        # Two that come before the first is taken are one, so: until it has ended.
+        while command.lives():
+            os.kill(command.id, signal.SIGTERM)
+            time.sleep(0.2)
+        code, _ = command.end()
+        assert code == 75
+        command.wait_for_its_processes()
 
 
 def test_a_worker_that_is_killed_as_it_writes_costs_no_more_than_a_warning(

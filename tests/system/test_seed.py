@@ -441,7 +441,8 @@ def test_there_is_nothing_before_the_first_champion(first: Finished, world: Worl
     done = world.run("rollback")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        "error: seed must have had a champion before version 1, but that was the first\n"
+        "error: seed must have had a champion before version 1, but that was the first; `anuvad "
+        "rollback CONFIG --to VERSION` puts another version in its place\n"
     )
 
 
@@ -497,10 +498,15 @@ def test_a_champion_that_was_named_by_hand_has_no_champion_before(
 
 def test_a_rollback_puts_the_champion_before_back(second: Any, world: World) -> None:
     move_by_hand(world, "2", before="1")
-    done = world.run("rollback")
+    done = world.run("rollback", "--why", "जॉन is spelt wrong")
     assert (done.code, done.foreign_lines()) == (0, [])
-    assert done.out == "champion: version 1 again, in place of version 2\n"
-    assert world.json("status")["champion"]["version"] == "1"
+    assert done.out == "champion: version 1 again, in place of version 2: जॉन is spelt wrong\n"
+    found = world.json("status")
+    assert found["champion"]["version"] == "1"
+    assert [(m["champion"], m["how"]) for m in found["moves"]] == [
+        ("1", "rolled back"),
+        ("1", "promoted"),
+    ]
     tags = {number: v["tags"] for number, v in world.mlflow()["versions"].items()}
     assert "anuvad.rolled_back" in tags["2"]
     assert "anuvad.restored" in tags["1"]

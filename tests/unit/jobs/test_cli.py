@@ -26,6 +26,7 @@ COMMANDS = (
     "promote",
     "rollback",
     "retrain",
+    "schedule",
     "plan",
     "status",
     "doctor",

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from jobs.evaluation_tasks import (
     hash_of_test,
     score,
 )
+from jobs.speed import Speed
 from jobs.training_words import WORDS
 from pipeline.artifacts import Artifact, ArtifactSpec, entry_of
 from pipeline.storage import Storage
@@ -49,18 +51,22 @@ def written(tmp_path: Path) -> Path:
     for index, rows in enumerate((ROWS[:3], ROWS[3:])):
         sources, references, hypotheses, origins = zip(*rows, strict=True)
         n = len(rows)
-        columns = [sources, references, hypotheses, [-0.5] * n, [False] * n, origins, [None] * n]
+        cut, truncated = [False] * n, [index == 1] * n
+        columns = [sources, references, hypotheses, [-0.5] * n, cut, truncated]
+        columns += [origins, [None] * n]
         names.append(f"translated/{index:05}.parquet")
         with storage.writing(f"{spec.path}/{names[-1]}") as out:
             arrays = [pa.array(list(column)) for column in columns]
             table = pa.table(arrays, names=_TRANSLATED_SCHEMA.names)
-            pq.write_table(table.cast(_TRANSLATED_SCHEMA), out)
+            speed = {b"anuvad.speed": json.dumps(asdict(Speed(n, 0.5, "here")))}
+            pq.write_table(table.cast(_TRANSLATED_SCHEMA).replace_schema_metadata(speed), out)
     part = score(corpus, spec, names, 100, words)
     assert [file.name for file in part.files] == [
         "outputs.parquet",
         "references.txt",
         "hypotheses.txt",
         "scores.json",
+        "speed.json",
     ]
     return tmp_path / "storage" / spec.path
 
@@ -102,6 +108,15 @@ def test_the_outputs_have_every_sentence_with_its_figures(written: Path) -> None
     assert rows[3]["chrf2"] == 0
     assert rows[0]["chrf2"] > 50
     assert {r["attention_entropy"] for r in rows} == {None}
+    assert [r["truncated"] for r in rows] == [False, False, False, True]
+
+
+def test_signs_of_a_broken_model_and_the_speed_of_all_pieces_are_kept(written: Path) -> None:
+    health = json.loads((written / "scores.json").read_bytes())["health"]
+    # "12" and "१२" are one number, and it is there.
+    assert (health["numbers"], health["digits_lost_share"]) == (1, 0)
+    assert (health["empty_share"], health["truncated_share"]) == (1 / 4, 1 / 4)
+    assert json.loads((written / "speed.json").read_bytes()) == asdict(Speed(4, 1.0, "here"))
 
 
 def test_the_scores_name_the_test_set_and_cut_it_up(written: Path) -> None:

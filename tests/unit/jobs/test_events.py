@@ -67,6 +67,15 @@ def test_a_beat_that_comes_late_is_of_no_worker_of_now() -> None:
     assert list(board.silent_s()) == [0]
 
 
+def test_a_beat_is_answered_with_whether_to_pause() -> None:
+    board = EventBoard()
+    assert not board.beat(Beat("first", 0, 37, "process 100 on node-a"))
+    board.pause()
+    assert board.beat(Beat("first", 0, 38, "process 100 on node-a"))
+    # Also to workers that were started anew since.
+    assert board.beat(Beat("second", 0, 30, "process 200 on node-a"))
+
+
 def test_the_same_failure_at_the_same_update_is_refused_the_second_time() -> None:
     board = EventBoard(max_failures=3)
     board.fail(NO_NUMBER)

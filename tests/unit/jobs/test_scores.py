@@ -16,10 +16,8 @@ from jobs.scores import (
     DANDA_THRESHOLD,
     METRICS,
     DandaScore,
-    Health,
     danda_note,
     danda_scores,
-    output_health,
     paired_bootstrap,
     score_all,
     sentence_scores,
@@ -240,36 +238,9 @@ def test_the_paired_test_is_quiet_even_where_everything_else_logs(
     assert capfd.readouterr() == ("", "")
 
 
-def test_health_counts_empty_and_repeating_translations() -> None:
-    hypotheses = [
-        "",
-        " \u200d ",  # only a joiner, which does not show
-        "नहीं नहीं नहीं नहीं",
-        "वह घर गया वह घर गया वह घर गया वह घर गया",
-        "वह घर गया वह घर गया वह घर गया और सो गया",  # three times only
-        "धीरे धीरे चलो।",
-        "एक दो तीन चार पाँच एक दो तीन चार पाँच " * 4,  # a 5-gram
-        "हाँ",
-    ]
-    health = output_health(hypotheses, ["नमस्ते"] * 8)
-    assert health.empty_share == 2 / 8
-    assert health.repeated_share == 2 / 8
-
-
-def test_length_ratio_is_of_all_characters() -> None:
-    # 2 + 4 characters for 4 + 8.
-    assert output_health(["कल", "आजकल"], ["कलकल", "आजकलआजकल"]) == Health(0, 0, 0.5)
-
-
-def test_references_without_any_text_are_refused() -> None:
-    with pytest.raises(CorpusError, match="references must have text, but all 2 are empty"):
-        output_health(["कल", "आज"], ["", ""])
-
-
 def test_a_missing_translation_is_refused() -> None:
     for call in (
         lambda: score_all(["कल"], ["कल", "आज"], 10),
-        lambda: output_health(["कल"], ["कल", "आज"]),
         lambda: danda_scores(["कल"], ["कल", "आज"]),
         lambda: paired_bootstrap(["कल", "आज"], ["कल"], ["कल", "आज"], 10),
     ):

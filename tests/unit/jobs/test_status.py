@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,11 +12,24 @@ from command_line import REPOSITORY, SEED, environment, run
 from jobs.config import load_config
 from jobs.console import JobConsole
 from jobs.context import JobContext
-from jobs.promote import VERDICT_TAG, Verdict
+from jobs.gate import Verdict
+from jobs.lease import lease
+from jobs.lock import hold
+from jobs.promote import VERDICT_TAG
 from jobs.registry import Version
-from jobs.status import _version, status
+from jobs.status import _version, held_locks, status, unsent
+from pipeline.storage import Storage
 
-EMPTY = {"champion": None, "challenger": None, "versions": [], "runs": []}
+EMPTY = {
+    "champion": None,
+    "challenger": None,
+    "moves": [],
+    "versions": [],
+    "runs": [],
+    "schedule": None,
+    "locks": [],
+    "journals": [],
+}
 
 
 def version(**tags: str) -> Version:
@@ -67,6 +81,30 @@ def test_a_version_s_row_holds_scores_with_their_signatures_and_the_verdict() ->
         "promoted": False,
         "why": verdict.why,
     }
+
+
+def test_locks_that_are_held_are_told_and_others_are_not(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    with hold(storage, "data"):
+        pass
+    assert held_locks(storage) == []
+    with hold(storage, "retrain-seed"), lease(storage, "promote-seed", pytest.fail) as held:
+        promoting, retraining = held_locks(storage)
+    assert promoting == {"name": "promote-seed", "holder": str(held.holder)}
+    assert retraining["name"] == "retrain-seed"
+    assert retraining["holder"].startswith(f"process {os.getpid()} on ")
+
+
+def test_a_journal_is_told_until_nothing_is_left_in_it(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    lines = [b'{"number": %d, "at": 0, "kind": "metrics"}\n' % number for number in (1, 2, 3)]
+    for one, sent in (("seed-00000000000a", b"1\n"), ("seed-00000000000b", b"3\n")):
+        storage.write_bytes(f"runs/{one}/journal.jsonl", b"".join(lines) + b'{"number": 4, "ki')
+        storage.write_bytes(f"runs/{one}/journal.sent", sent)
+    storage.write_bytes("runs/seed-00000000000c/other.json", b"{}")
+    # Another model's, in the same storage.
+    storage.write_bytes("runs/en-hi-00000000000d/journal.jsonl", lines[0])
+    assert unsent(storage, "seed") == [{"run": "seed-00000000000a", "lines": 2}]
 
 
 def test_a_version_that_no_gate_has_seen_says_so() -> None:

@@ -245,7 +245,7 @@ def everything(
         score = log_prob / length_penalty(len(tokens), settings)
         if settings.coverage_penalty:
             score += settings.coverage_penalty * sum(log(min(c, 1.0)) for c in attention)
-        found.append(Hypothesis(said, log_prob, score))
+        found.append(Hypothesis(said, log_prob, score, truncated=tokens[-1] != EOS_ID))
     return sorted(found, key=lambda one: -one.score)
 
 

@@ -35,7 +35,7 @@ from model.batches import collate
 from model.checkpoint import MANIFEST, MODEL, OPTIMIZER, STATE, CheckpointFolder
 from model.dataset import TokenDataset
 from model.gradient import seed_dropout
-from model.job import TrainingJob, TrainingState
+from model.job import INTERRUPTED, TrainingJob, TrainingState
 from model.schedule import learning_rate
 from model.training import train
 from model.translation_model import TranslationModel
@@ -151,6 +151,34 @@ def test_killed_and_resumed_is_never_stopped(
         assert events[0]["kind"] == "resumed"
         assert events[0]["update"] == max(u for u in (5, 8, 10, 15, 16, 20) if u < update)
         assert events[0]["history"] == state.history[: len(events[0]["history"])]
+
+
+@pytest.mark.parametrize("update", [3, 8, 20], ids=["plain", "validated", "saved anyway"])
+def test_asked_to_pause_it_saves_that_very_update_and_goes_on_to_the_same_weights(
+    tiny_corpus: TinyCorpus,
+    storage: Storage,
+    undisturbed: tuple[TrainingJob, TrainingState],
+    update: int,
+) -> None:
+    asked = itertools.count(1)
+    paused = train(
+        replace(tiny_job(tiny_corpus, storage), should_pause=lambda: next(asked) == update)
+    )
+    assert (paused.update, paused.stopped_by) == (update, INTERRUPTED)
+    events: list[Event] = []
+    job = tiny_job(tiny_corpus, storage, events.append)
+    assert job.folder.updates()[-1] == update
+    state = train(job)
+    assert events[0]["update"] == update
+    assert_equal_to_the_bit(job.model, undisturbed[0].model)
+    assert replace(state, history=[], seconds=0) == replace(undisturbed[1], history=[], seconds=0)
+
+
+def test_asked_to_pause_at_its_end_it_ends(tiny_corpus: TinyCorpus, storage: Storage) -> None:
+    job = tiny_job(tiny_corpus, storage, max_updates=2)
+    asked = itertools.count(1)
+    state = train(replace(job, should_pause=lambda: next(asked) == 2))
+    assert (state.update, state.stopped_by, state.best_update) == (2, "max_updates", 2)
 
 
 @pytest.mark.integration

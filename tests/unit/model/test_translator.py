@@ -277,6 +277,16 @@ def test_a_glossarys_terms_are_said_where_their_source_stands(translator: Transl
         assert all(not one.unforced for one in found[:5])
 
 
+def test_a_translation_that_was_ended_at_its_longest_length_says_so(translator: Translator) -> None:
+    # Two tokens are no more than a piece or two of "नमस्ते" and of "आपका नाम क्या है".
+    short = GREEDY.model_copy(update={"max_length_ratio": 0.0, "max_length_extra": 2})
+    for settings in (short, short.model_copy(update={"beam_size": 3})):
+        found = translator.translate(["what is your name", "what is your name " * 6, ""], settings)
+        assert found[1].pieces > 1
+        assert [one.truncated for one in found] == [True, True, False]
+    assert not any(one.truncated for one in translator.translate(list(SIX)))
+
+
 def test_more_terms_than_there_is_room_for_are_told(translator: Translator) -> None:
     long = {
         word: f"{'नमस्ते ' * 4}{letter}" for word, letter in zip("abcdefgh", "कघचजबधनल", strict=False)

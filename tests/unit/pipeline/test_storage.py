@@ -228,3 +228,39 @@ def test_a_failed_upload_leaves_neither_object_nor_scratch(
         fail_halfway(bucket, "a/out.bin", ValueError("halfway"))
     assert bucket.size("a/out.bin") is None
     assert os.listdir(tmp_path) == []
+
+
+def test_a_file_is_created_once_and_never_over_another(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    storage.require_create()
+    assert storage.create("locks/promote/1.json", b"first")
+    assert not storage.create("locks/promote/1.json", b"second")
+    assert storage.read_bytes("locks/promote/1.json") == b"first"
+    assert os.listdir(tmp_path / "locks" / "promote") == ["1.json"]
+
+
+def test_a_disk_without_links_creates_once_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(str(tmp_path))
+
+    def link(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", link)
+    assert storage.create("turn", b"first")
+    assert not storage.create("turn", b"second")
+    assert storage.read_bytes("turn") == b"first"
+
+
+def test_a_store_that_knows_no_conditions_is_refused(bucket: Storage) -> None:
+    for refused in (bucket.require_create, lambda: bucket.create("turn", b"")):
+        with pytest.raises(ArtifactError, match="only disks and s3:// are known to"):
+            refused()
+    assert bucket.size("turn") is None
+
+
+def test_s3_without_boto3_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ArtifactError, match=r"boto3 must be installed for locks in s3://b/p, but"):
+        Storage("s3://b/p?region=eu-west-1").require_create()

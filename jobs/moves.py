@@ -1,0 +1,105 @@
+"""Moves of the alias ``champion``: one at a time, each on record.
+
+reads   the tags ``anuvad.move.<time>`` of a model's versions
+writes  one on the version that the alias goes to, before it goes there, and once more after it has
+holds   whoever moves the alias holds the lock ``promote-<model>`` of the storage, and asks for its
+        turn just before: MLflow has no way of moving an alias only if it is where it was
+
+So all that promote a model must share its storage; a person on the MLflow page does not ask.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from jobs.lease import Lease, lease
+from jobs.registry import CHAMPION, Version
+
+if TYPE_CHECKING:
+    from jobs.context import JobContext
+    from jobs.registry import Registry
+
+MOVE_TAG = "anuvad.move."
+
+
+@dataclass(frozen=True)
+class Move:
+    """One move of the alias.
+
+    Attributes:
+        at: ISO time.
+        before: the version that was the champion; None if there was none.
+        champion: the version that is it from then on.
+        how: ``promoted`` or ``rolled back``.
+        why: in a sentence.
+        by: process and host.
+        done: whether the alias is known to have moved; not so where the process ended in between.
+    """
+
+    at: str
+    before: str | None
+    champion: str
+    how: str
+    why: str
+    by: str
+    done: bool
+
+
+@contextlib.contextmanager
+def moving(job: JobContext, model: str) -> Iterator[Lease]:
+    """Be the only one that moves the champion of ``model`` while the block runs.
+
+    Raises:
+        BusyError: if another does so for minutes.
+        LostLockError: from :func:`move_champion`, if another has taken over.
+    """
+    with lease(job.storage, f"promote-{model}", job.console.warn) as held:
+        yield held
+
+
+def move_champion(
+    registry: Registry, held: Lease, to: Version, before: Version | None, how: str, why: str
+) -> None:
+    """Point ``champion`` at a version, and write down that and why.
+
+    Raises:
+        LostLockError: if the lock was taken over; the alias is where it was.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    # In this spelling times are in their order as text, and MLflow takes it in a tag's name.
+    tag = f"{MOVE_TAG}{now:%Y%m%dT%H%M%S.%fZ}"
+    holder = held.holder
+    move = Move(
+        at=now.isoformat(timespec="seconds"),
+        before=before.number if before else None,
+        champion=to.number,
+        how=how,
+        why=why,
+        by=f"process {holder.process} on {holder.host}, turn {holder.token}",
+        done=False,
+    )
+    held.check()
+    registry.set_tags(to, {tag: _json(move)})
+    held.check()
+    registry.set_alias(to, CHAMPION)
+    registry.set_tags(to, {tag: _json(Move(**asdict(move) | {"done": True}))})
+
+
+def history(versions: Sequence[Version]) -> list[Move]:
+    """All moves that are on record, the latest first."""
+    found = {
+        key: Move(**json.loads(value))
+        for version in versions
+        for key, value in version.tags.items()
+        if key.startswith(MOVE_TAG)
+    }
+    return [found[key] for key in sorted(found, reverse=True)]
+
+
+def _json(move: Move) -> str:
+    return json.dumps(asdict(move), ensure_ascii=False)

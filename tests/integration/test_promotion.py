@@ -1,0 +1,195 @@
+"""Promoting and rolling back over a real registry, by one process and by two at once."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs import promote as promotion
+from jobs.context import JobContext
+from jobs.gate import Verdict
+from jobs.lease import holders
+from jobs.moves import Move, history, move_champion, moving
+from jobs.promote import VERDICT_TAG, promote
+from jobs.registry import CHAMPION, Version
+from jobs.rollback import rollback
+from jobs.status import status
+from pipeline.errors import LostLockError, RegistryError
+from scored_versions import REFERENCES, add_version, corpus, open_job, translations
+
+pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobContext]:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with open_job(tmp_path / "storage") as opened:
+        yield opened
+
+
+def champion(job: JobContext) -> str | None:
+    found = job.registry.by_alias("seed", CHAMPION)
+    return found.number if found else None
+
+
+def moves(job: JobContext) -> list[tuple[str | None, str, str]]:
+    """Before, champion and how of each move that was done, the first one first."""
+    found: list[Move] = history(job.registry.versions("seed"))
+    assert all(move.done for move in found)
+    return [(move.before, move.champion, move.how) for move in reversed(found)]
+
+
+def promoted(job: JobContext, wrong: int) -> Version:
+    """A version with so many wrong translations, which must pass the gate."""
+    version = add_version(job, translations(wrong))
+    assert promote(job, version, corpus(job.storage)).verdict.promoted
+    return version
+
+
+def test_each_better_version_becomes_the_champion_and_no_worse_one_does(job: JobContext) -> None:
+    promoted(job, 12)
+    promoted(job, 4)
+    worse = promote(job, add_version(job, translations(8)), corpus(job.storage))
+    assert not worse.verdict.promoted
+    assert worse.verdict.why.startswith("BLEU difference is -")
+    assert (worse.champion.number if worse.champion else None, champion(job)) == ("2", "2")
+    assert moves(job) == [(None, "1", "promoted"), ("1", "2", "promoted")]
+    # What was decided stands on the version, with all its numbers.
+    tags = job.registry.resolve("models:/seed/3").tags
+    assert Verdict.from_json(tags[VERDICT_TAG]) == worse.verdict
+    assert holders(job.storage) == {}
+
+
+def test_a_version_that_is_only_searched_otherwise_can_win(job: JobContext) -> None:
+    greedy, beam = ('{"beam_size": 1}', '{"beam_size": 4}')
+    corpus_ = corpus(job.storage)
+    assert promote(job, add_version(job, translations(12), greedy), corpus_).verdict.promoted
+    found = promote(job, add_version(job, translations(2), beam), corpus_)
+    assert found.verdict.promoted
+    assert found.verdict.why.endswith("; each decoded as registered: beam_size 4 against 1")
+
+
+def test_deciding_again_changes_nothing(job: JobContext) -> None:
+    promoted(job, 12)
+    second = promoted(job, 2)
+    before = [version.tags for version in job.registry.versions("seed")]
+    again = promote(job, second, corpus(job.storage))
+    assert (again.verdict.promoted, again.decided) == (True, False)
+    assert [version.tags for version in job.registry.versions("seed")] == before
+
+
+def _promote(folder: str, number: str, barrier: Any, answers: Any) -> None:
+    """Judge, wait until the other has judged too, and go on."""
+    waited: list[bool] = []
+
+    def after_both_have_judged(job: JobContext, model: str) -> Any:
+        if not waited:
+            waited.append(True)
+            barrier.wait()
+        return moving(job, model)
+
+    promotion.moving = after_both_have_judged  # type: ignore[attr-defined]
+    with open_job(Path(folder)) as job:
+        version = job.registry.resolve(f"models:/seed/{number}")
+        found = promote(job, version, corpus(job.storage))
+    answers.put((number, found.verdict.promoted, found.before and found.before.number))
+
+
+def test_of_two_promoters_at_once_one_moves_the_alias_and_the_other_judges_anew(
+    job: JobContext, tmp_path: Path
+) -> None:
+    promoted(job, 12)
+    # Both beat the champion and are as good as each other.
+    for _ in range(2):
+        add_version(job, REFERENCES)
+    context = multiprocessing.get_context("spawn")
+    barrier, answers = context.Barrier(2), context.Queue()
+    processes = [
+        context.Process(target=_promote, args=(str(tmp_path / "storage"), number, barrier, answers))
+        for number in ("2", "3")
+    ]
+    for process in processes:
+        process.start()
+    found = sorted((answers.get() for _ in processes), key=lambda answer: not answer[1])
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    (winner, won, over), (loser, lost, against) = found
+    assert (won, over) == (True, "1")
+    assert (lost, against) == (False, winner)
+    assert champion(job) == winner
+    assert moves(job) == [(None, "1", "promoted"), ("1", winner, "promoted")]
+    why = Verdict.from_json(job.registry.resolve(f"models:/seed/{loser}").tags[VERDICT_TAG]).why
+    assert why.startswith("BLEU difference is +0.00, must be above 0")
+
+
+def test_one_whose_lock_was_taken_over_does_not_move_the_alias(job: JobContext) -> None:
+    first, second = promoted(job, 12), add_version(job, REFERENCES)
+    with moving(job, "seed") as held:
+        # Another machine thinks that this one is dead.
+        path = f"locks/promote-seed/{held.holder.token + 1:08}.json"
+        assert job.storage.create(path, b"{}")
+        with pytest.raises(LostLockError, match="another process has taken over"):
+            move_champion(job.registry, held, second, first, "promoted", "better")
+    assert champion(job) == "1"
+    assert moves(job) == [(None, "1", "promoted")]
+
+
+def test_a_rollback_says_why_on_both_versions_and_in_the_history(job: JobContext) -> None:
+    promoted(job, 12)
+    promoted(job, 4)
+    done = rollback(job, why="users  saw\nwrong names")
+    assert done.as_json() == {"champion": "1", "before": "2", "why": "users saw wrong names"}
+    assert champion(job) == "1"
+    second, first = job.registry.versions("seed")
+    assert second.tags["anuvad.rolled_back_why"] == "users saw wrong names"
+    assert second.tags["anuvad.rolled_back"] == first.tags["anuvad.restored"]
+    latest = history([first, second])[0]
+    assert (latest.before, latest.champion, latest.how) == ("2", "1", "rolled back")
+    assert latest.why == "users saw wrong names"
+
+
+def test_a_rollback_goes_to_any_version_and_can_be_undone(job: JobContext) -> None:
+    promoted(job, 12)
+    add_version(job, translations(8))
+    promoted(job, 4)
+    assert rollback(job, to="2").champion.number == "2"
+    # Version 2 never passed the gate, so what was there before it is what it took the place of.
+    assert rollback(job).champion.number == "3"
+    assert rollback(job).champion.number == "1"
+    with pytest.raises(RegistryError, match="version 1, but that was the first"):
+        rollback(job)
+    with pytest.raises(RegistryError, match="but seed has versions: 1, 2, 3"):
+        rollback(job, to="7")
+    assert champion(job) == "1"
+
+
+def test_a_rollback_to_the_champion_does_nothing(job: JobContext) -> None:
+    promoted(job, 12)
+    before = job.registry.versions("seed")
+    done = rollback(job, to="1", why="nothing")
+    assert (done.before, done.champion) == (before[0], before[0])
+    assert done.why == "version 1 is the champion already"
+    assert job.registry.versions("seed") == before
+
+
+def test_status_tells_the_moves_the_latest_first(job: JobContext) -> None:
+    promoted(job, 12)
+    promoted(job, 4)
+    rollback(job, why="wrong names")
+    found = status(job)
+    latest = found["moves"][0]
+    assert (latest["before"], latest["how"], latest["why"]) == ("2", "rolled back", "wrong names")
+    assert [m["champion"] for m in found["moves"]] == ["1", "2", "1"]
+    assert found["champion"]["version"] == "1"
+    assert found["locks"] == []
+    with moving(job, "seed") as held:
+        (lock,) = status(job)["locks"]
+    assert lock["name"] == "promote-seed"
+    assert lock["holder"] == str(held.holder)
+    assert json.dumps(found)

@@ -1,0 +1,194 @@
+"""Fires as Ray jobs: a real job server on this machine, a clock that is handed in."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from command_line import REPOSITORY, SEED, environment, run
+from jobs import schedule as scheduling
+from jobs.config import load_config
+from jobs.console import JobConsole
+from jobs.context import JobContext
+from jobs.ray_jobs import RayJobs, cluster_jobs
+from jobs.schedule import schedule, schedule_of, submission_id
+from pipeline.errors import AnuvadError, ConfigError
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+UTC = datetime.UTC
+# A Ray in a process of its own, with a job server, until its standard input ends.
+SERVER = """
+import sys
+from jobs.ray_jobs import local_jobs
+with local_jobs() as jobs:
+    print(jobs._client.get_address(), flush=True)
+    sys.stdin.read()
+"""
+
+
+class Clock:
+    """Goes on when somebody sleeps by it, and by a fixed step for each job."""
+
+    def __init__(self, start: str) -> None:
+        self.time = datetime.datetime.fromisoformat(start).replace(tzinfo=UTC)
+
+    def now(self) -> datetime.datetime:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += datetime.timedelta(seconds=seconds)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The address of a job server; who may use it is for Ray's own settings to say."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        cwd=REPOSITORY,
+        env=environment(PYTHONPATH=str(REPOSITORY), RAY_AUTH_MODE="disabled"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    found = process.stdout.readline().strip()
+    assert found.startswith("http://127.0.0.1:")
+    yield found
+    process.communicate("")
+
+
+@pytest.fixture
+def jobs(address: str) -> Iterator[RayJobs]:
+    with cluster_jobs(address) as found:
+        yield found
+
+
+def test_a_job_of_one_name_is_submitted_once_and_its_exit_code_comes_back(
+    jobs: RayJobs, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    name = "anuvad-seed-20260101T000000Z"
+    command = f"echo नमस्ते; echo once >> {tmp_path}/count; exit 7"
+    assert jobs.submit(name, command, None, 1.0)
+    assert not jobs.submit(name, command, None, 1.0)
+    assert jobs.wait(name, lambda s: None) == 7
+    assert not jobs.submit(name, command, None, 1.0)
+    assert (tmp_path / "count").read_text() == "once\n"
+    assert "नमस्ते\n" in capfd.readouterr().err
+
+
+def test_a_job_runs_in_the_folder_that_it_was_given(jobs: RayJobs, tmp_path: Path) -> None:
+    (tmp_path / "seed.yaml").write_text("registry: {name: seed}\n")
+    assert jobs.submit("with-a-folder", "grep -q 'name: seed' seed.yaml", tmp_path, 1.0)
+    assert jobs.wait("with-a-folder", lambda s: None) == 0
+
+
+def test_where_no_server_listens_the_address_is_named() -> None:
+    with pytest.raises(AnuvadError, match=r"must answer at http://127\.0\.0\.1:9, but"):
+        cluster_jobs("http://127.0.0.1:9").__enter__()
+
+
+def test_each_fire_is_a_job_by_its_time_and_one_that_asks_for_it_is_tried_again(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # The first job is taken off its machine; what stands in for a retraining says so once.
+    program = tmp_path / "anuvad"
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n[ -e {tmp_path}/again ] && exit 0\n'
+        f"touch {tmp_path}/again; exit 75\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(scheduling, "PROGRAM", str(program))
+    clock = Clock("2026-03-28T20:00")
+    config = load_config(str(SEED), [f"storage={tmp_path}/storage"])
+    with JobContext(config, JobConsole()) as job:
+        code = schedule(
+            job,
+            str(SEED),
+            ["train.seed=2"],
+            "0 2 * * *",
+            "Asia/Kolkata",
+            once=True,
+            address=address,
+            now=clock.now,
+            sleep=clock.sleep,
+        )
+        said = schedule_of(job.storage, "seed")
+    assert code == 0
+    assert (tmp_path / "calls").read_text() == "retrain seed.yaml train.seed=2\n" * 2
+    assert said is not None
+    assert (said["last_job"], said["last_code"], said["next_fire"]) == (
+        "anuvad-seed-20260328T203000Z",
+        0,
+        None,
+    )
+    lines = capfd.readouterr().err.splitlines()
+    ours = [line for line in lines if line.startswith("schedule")]
+    assert ours == [
+        "schedule   next fire at 2026-03-29 02:00:00+05:30",
+        "schedule   anuvad-seed-20260328T203000Z started",
+        "schedule   anuvad-seed-20260328T203000Z ended with exit code 75",
+        "schedule   anuvad-seed-20260328T203000Z-2 started",
+        "schedule   anuvad-seed-20260328T203000Z-2 ended with exit code 0",
+    ]
+
+
+def test_a_storage_in_the_working_folder_is_refused_for_a_cluster(tmp_path: Path) -> None:
+    with (
+        JobContext(load_config(str(SEED), ["storage=here"]), JobConsole()) as job,
+        pytest.raises(
+            ConfigError, match="must be an absolute path or a URI for a job on a cluster"
+        ),
+    ):
+        schedule(job, str(SEED), [], "0 2 * * *", "UTC", once=True, address="http://127.0.0.1:9")
+
+
+def test_the_job_of_a_fire_has_its_model_and_its_moment_in_its_name() -> None:
+    fire = datetime.datetime(2026, 3, 28, 20, 30, tzinfo=UTC)
+    assert submission_id("en-hi", fire) == "anuvad-en-hi-20260328T203000Z"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_without_a_cluster_a_fire_retrains_on_a_ray_that_is_started_for_it(tmp_path: Path) -> None:
+    settings = ["train.max_updates=20", "train.validate_every=20"]
+    command = [sys.executable, "-m", "jobs.schedule", str(SEED), f"storage={tmp_path}/storage"]
+    done = run(
+        [*command, *settings, "--cron", "* * * * *", "--once"],
+        tmp_path,
+        env=environment(PYTHONPATH=str(REPOSITORY)),
+    )
+    assert done.code == 0, done.err
+    assert "ended with exit code 0" in done.err.splitlines()[-1]
+    # What the job prints is shown.
+    assert "version      1 of seed, alias champion" in done.err
+    assert list((tmp_path / "storage" / "reports").glob("seed-*.html"))
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_interrupted_leaves_no_next_fire(tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jobs.schedule", str(SEED), f"storage={storage}"],
+        cwd=REPOSITORY,
+        env=environment(PYTHONPATH=str(REPOSITORY)),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("schedule   next fire at ")
+    os.kill(process.pid, signal.SIGTERM)
+    _, said = process.communicate()
+    assert said == "terminated; the same command goes on where it stopped\n"
+    assert process.returncode == 143
+    with JobContext(load_config(str(SEED), [f"storage={storage}"]), JobConsole()) as job:
+        left = schedule_of(job.storage, "seed")
+    assert left is not None
+    assert left["next_fire"] is None

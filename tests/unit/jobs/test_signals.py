@@ -1,0 +1,100 @@
+"""SIGTERM, in processes of their own: asked first, interrupted when overdue, ended by a second."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import psutil
+
+from command_line import REPOSITORY
+
+# What a command does: `ask` is what a training is asked with.
+COMMAND = """
+import subprocess, sys, threading, time
+from jobs.signals import graceful, take_sigterm, was_terminated
+asked = threading.Event()
+def ask():
+    print("asked", flush=True)
+    if sys.argv[2] == "heeds":
+        asked.set()
+take_sigterm()
+child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+try:
+    with graceful(ask, float(sys.argv[1])):
+        print(f"at work {child.pid}", flush=True)
+        while not asked.wait(0.05):
+            pass
+    print("saved", was_terminated(), flush=True)
+    if sys.argv[2] == "heeds":
+        time.sleep(0.2)
+    print("went on", flush=True)
+except KeyboardInterrupt:
+    print("interrupted", was_terminated(), flush=True)
+finally:
+    child.kill()
+    child.wait()
+"""
+
+
+class Command:
+    """The command above, at work."""
+
+    def __init__(self, grace_s: float, heeds: bool) -> None:
+        how = "heeds" if heeds else "does not"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, str(grace_s), how],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        line = self.line()
+        assert line.startswith("at work ")
+        self.child = int(line.split()[-1])
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip("\n")
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+
+def test_who_heeds_the_first_sigterm_is_not_interrupted() -> None:
+    with Command(grace_s=100, heeds=True) as command:
+        command.terminate()
+        assert [command.line() for _ in range(3)] == ["asked", "saved True", "went on"]
+        assert command.process.wait() == 0
+
+
+def test_who_does_not_is_interrupted_when_the_grace_period_is_over() -> None:
+    with Command(grace_s=0.3, heeds=False) as command:
+        command.terminate()
+        assert [command.line() for _ in range(2)] == ["asked", "interrupted True"]
+        assert command.process.wait() == 0
+
+
+def test_a_second_sigterm_ends_it_and_its_children_at_once() -> None:
+    with Command(grace_s=100, heeds=False) as command:
+        command.terminate()
+        assert command.line() == "asked"
+        command.terminate()
+        assert command.process.wait() == 75
+        assert command.line() == ""
+        assert not psutil.pid_exists(command.child) or is_a_zombie(command.child)
+
+
+def is_a_zombie(process: int) -> bool:
+    """Whether a process has ended and nobody has asked how: its parent is no more."""
+    try:
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
