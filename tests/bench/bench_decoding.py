@@ -80,6 +80,7 @@ def trained(corpus: Path, storage: Path, updates: int) -> Path:
         f"corpus.source={corpus}",
         f"storage={storage}",
         "train.batch_tokens=4096",
+        "train.micro_batches=1",
         f"train.max_updates={updates}",
         f"train.validate_every={updates}",
         f"train.checkpoint_every={updates}",
