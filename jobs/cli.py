@@ -396,7 +396,8 @@ def translate(
             if asked:
                 raise ConfigError("--column, --task-sentences and --ray need an --input")
             if output_file is not None:
-                translation.require_writable(Path(output_file))
+                source = None if input_file is None else Path(input_file).expanduser()
+                translation.require_writable(Path(output_file), source)
             lines = translation.batched(_input_lines(sentences, input_file))
             # What is wrong with the first of them is said before models are loaded.
             batches = chain([next(lines, [])], lines)

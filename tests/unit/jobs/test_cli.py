@@ -100,6 +100,10 @@ def test_wrong_usage_ends_with_2_and_the_usage(arguments: list[str], tmp_path: P
         (["translate", "--input", "a.txt", "hello"], "from --input, not from both"),
         (["translate", "--ray", "hello"], "error: --column, --task-sentences and --ray need"),
         (["translate", "--input", str(SEED.parent)], "is translated as a file: give --output"),
+        (
+            ["translate", "--input", str(SEED), "--output", str(SEED)],
+            "--output must not be --input",
+        ),
         (["translate", "--input", str(SEED), "--column", "en", "--output", "o"], "is text: leave"),
         (["translate", "--config", "nosuch.yaml", "hello"], "error: CONFIG must be a file"),
     ],

@@ -46,7 +46,9 @@ def test_a_term_with_two_translations_is_refused_with_both_lines(tmp_path: Path)
 
 
 def test_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^--glossary .* but .*none\.tsv: No such file or directory$"):
+    with pytest.raises(
+        ConfigError, match=r"^--glossary .* but .*none\.tsv: No such file or directory$"
+    ):
         Glossary.read(tmp_path / "none.tsv", str)
     (tmp_path / "latin.tsv").write_bytes(b"caf\xe9\tx\n")
     with pytest.raises(ConfigError, match=r"--glossary must be a UTF-8 file, but .*latin\.tsv"):
