@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from command_line import ANUVAD, REPOSITORY, SEED, anuvad, environment, run
-from jobs.cli import _user_errors, program
+from jobs.cli import _print_table, _user_errors, program
 from pipeline.errors import BusyError, ConfigError
 
 # Each starts the command in a process of its own.
@@ -272,3 +272,10 @@ def test_status_of_a_fresh_storage_is_one_json_document(tmp_path: Path) -> None:
     found = json.loads(done.out)
     assert (found["champion"], found["challenger"]) == (None, None)
     assert (found["versions"], found["runs"]) == ([], [])
+
+
+def test_a_table_shows_brackets_and_backslashes_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _print_table(("[a]", "word"), [("1", "[red]कर[/red]"), ("2", r"\[b]\\")])
+    assert capsys.readouterr().out.split() == ["[a]", "word", "1", "[red]कर[/red]", "2", r"\[b]\\"]
