@@ -488,7 +488,8 @@ def translate(
             if asked:
                 raise ConfigError("--column, --task-sentences and --ray need an --input")
             if output_file is not None:
-                translation.require_writable(Path(output_file))
+                source = None if input_file is None else Path(input_file).expanduser()
+                translation.require_writable(Path(output_file), source)
             lines = translation.batched(_input_lines(sentences, input_file))
             # What is wrong with the first of them is said before models are loaded.
             batches = chain([next(lines, [])], lines)
@@ -720,12 +721,14 @@ def _print_json(document: Any) -> None:
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(column), overflow="fold")
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        # What is in brackets, or behind a backslash, is text and no style.
+        table.add_row(*map(Text, row))
     console = Console(highlight=False)
     Console(highlight=False, width=None if console.is_terminal else 200).print(table)
 

@@ -26,6 +26,9 @@ DEVANAGARI_FONTS = (
 )
 """Families that are looked for, the first one found is taken."""
 
+MAX_WORDS = 100
+"""Of a side of a picture: more take gigabytes to draw, and nobody can read them."""
+
 _CELL_INCHES = 0.42
 _DPI = 160
 # The end of a sentence, which is no word of it.
@@ -36,8 +39,15 @@ def draw_heatmap(alignment: Alignment) -> bytes:
     """A PNG of the weights between words.
 
     Raises:
-        AnuvadError: if text can't be shaped here, or no font has Devanagari.
+        AnuvadError: if there are too many words, text can't be shaped here, or no font has
+            Devanagari.
     """
+    words = max(len(alignment.source), len(alignment.target))
+    if words > MAX_WORDS:
+        raise AnuvadError(
+            f"a picture must have at most {MAX_WORDS} words on a side, but this sentence and its "
+            f"translation have up to {words}; explain a part of it, or leave out --output"
+        )
     import matplotlib
     from matplotlib.figure import Figure
 

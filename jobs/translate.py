@@ -241,13 +241,20 @@ def n_best_lines(translations: Sequence[Translation], before: int = 0) -> list[s
     ]
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, source: Path | None = None) -> None:
     """Refuse an ``--output`` that can't be written, before hours of translating.
 
+    Args:
+        path: of the output.
+        source: of the input, which must not be written over.
+
     Raises:
-        AnuvadError: saying why.
+        ConfigError: if both are one file.
+        AnuvadError: if it can't be written, saying why.
     """
     target = path.resolve()
+    if source is not None and target.is_file() and source.exists() and target.samefile(source):
+        raise ConfigError(f"--output must not be --input, but {path} is both")
     if target.is_dir():
         raise AnuvadError(f"--output must be a file, but {path} is a folder")
     place = target if target.exists() else target.parent

@@ -198,7 +198,7 @@ class FilesJob:
 
         Raises:
             ConfigError: if a file has no such column.
-            CorpusError: if a file is empty or damaged.
+            CorpusError: if a file is damaged.
             BusyError: if another process translates to the same place.
         """
         with ExitStack() as afterwards, hold(self.work, "translate"):

@@ -60,7 +60,8 @@ class Alignment:
     def entropy(self) -> float:
         """Of a row on average, in bits: 0 looks at one piece, log2 S at all alike."""
         w_TS = self.weights_TS.double()
-        return float(-torch.special.xlogy(w_TS, w_TS).sum(-1).mean() / math.log(2))
+        # Each term is at most zero, and so is their sum; `abs` leaves no -0.00 either.
+        return abs(float(torch.special.xlogy(w_TS, w_TS).sum(-1).mean() / math.log(2)))
 
     @property
     def coverage_S(self) -> list[float]:

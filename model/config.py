@@ -288,6 +288,8 @@ class DecodeConfig(Settings):
     length_penalty: float = Field(
         1.0,
         ge=0.0,
+        # Far beyond use, and far below what a float can't hold.
+        le=10.0,
         description="α of Wu et al. 2016, §7: scores are log-probabilities divided by "
         "((5 + length)/6)^α; 0 compares them as they are and favours short translations.",
     )

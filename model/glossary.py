@@ -39,13 +39,17 @@ class Glossary:
             normalized: what the model's normaliser makes of a text.
 
         Raises:
-            ConfigError: if it can't be read, or a line is not two terms; it names the line.
+            ConfigError: if it can't be read, a line is not two terms, or a term has two
+                translations; it names the line.
         """
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"--glossary must be a UTF-8 file, but {path}: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError(f"--glossary must be a UTF-8 file, but {path}: {reason}") from error
         terms: dict[str, str] = {}
+        # As terms are found in any case, they are one term in any.
+        places: dict[str, tuple[int, str]] = {}
         for number, line in enumerate(text.split("\n"), start=1):
             if not line.strip() or line.startswith("#"):
                 continue
@@ -54,6 +58,13 @@ class Glossary:
                 raise ConfigError(
                     f"a glossary's line must be a source term, a tab and a target term, but line "
                     f"{number} of {path} is {line!r}"
+                )
+            before, said = places.setdefault(columns[0].casefold(), (number, columns[1]))
+            if said != columns[1]:
+                raise ConfigError(
+                    f"a glossary must have one target term for each source term in any case, but "
+                    f"{path} has '{said}' in line {before} and '{columns[1]}' in line {number} for "
+                    f"'{columns[0]}'; take one out"
                 )
             terms[columns[0]] = columns[1]
         return cls(dict(sorted(terms.items(), key=lambda item: -len(item[0]))))
@@ -64,7 +75,11 @@ class Glossary:
         Where terms overlap the longest one counts.
         """
         taken: list[tuple[int, int, str]] = []
+        folded = text.casefold()
         for source in self.terms:
+            # Nearly all of thousands of terms are in no line, and this is far sooner seen.
+            if source.casefold() not in folded:
+                continue
             pattern = rf"(?<!\w){re.escape(source)}(?!\w)"
             for match in re.finditer(pattern, text, re.IGNORECASE):
                 start, end = match.span()

@@ -21,7 +21,7 @@ def sample(
     source_BS: Tensor,
     source_lengths_B: Tensor,
     config: DecodeConfig,
-    numbers: Sequence[int],
+    numbers: Sequence[tuple[int, int]],
 ) -> list[Hypothesis]:
     """A translation drawn for each sentence, in the order given.
 
@@ -34,12 +34,13 @@ def sample(
         source_BS: padded on the right.
         source_lengths_B: of each.
         config: the settings above and the ``seed``.
-        numbers: of each sentence in all that is translated. What is drawn for it depends on its
-            number and the seed, and not on the batch that it stands in.
+        numbers: of each sentence the number of its line in all that is translated, and its own in
+            that line, both from 0. What is drawn for it depends on these and the seed, and not on
+            the batch that it stands in.
     """
     steps = int(max_lengths(source_lengths_B, config).max())
     uniform_BT = torch.from_numpy(
-        np.stack([np.random.default_rng([config.seed, n]).random(steps) for n in numbers])
+        np.stack([np.random.default_rng([config.seed, *n]).random(steps) for n in numbers])
     ).to(source_BS.device)
 
     def choose(log_probs_BV: Tensor, sentence_B: Tensor, step: int) -> Tensor:

@@ -224,7 +224,12 @@ class Translator:
             for part in ([text] if len(pieces) == 1 else self.source.decode(pieces))
         ]
         terms, refused = self._terms(spoken, sources, settings, glossary)
-        found = zip(self._translate_ids(sources, settings, terms, first), refused, strict=True)
+        numbers = [
+            (number, part)
+            for number, pieces in enumerate(lines, start=first)
+            for part in range(len(pieces))
+        ]
+        found = zip(self._translate_ids(sources, settings, terms, numbers), refused, strict=True)
         return [_joined(list(itertools.islice(found, len(pieces)))) for pieces in lines]
 
     def normalized(self, text: str) -> str:
@@ -255,15 +260,15 @@ class Translator:
         sources: Sequence[Sequence[int]],
         settings: DecodeConfig,
         terms: Sequence[Sequence[Term]],
-        first: int,
+        numbers: Sequence[tuple[int, int]],
     ) -> list[list[Candidate]]:
         """The best translations of each source, best first; none of an empty one."""
         translations: list[list[Candidate]] = [[] for _ in sources]
-        for places in _batches([len(row) for row in sources], settings):
+        for places in _batches([len(row) for row in sources], terms, settings):
             source_BS, lengths_B = pad_sources([sources[place] for place in places])
             forced = [terms[place] for place in places]
-            numbers = [first + place for place in places]
-            searched = self._search(source_BS, lengths_B, settings, numbers, forced)
+            theirs = [numbers[place] for place in places]
+            searched = self._search(source_BS, lengths_B, settings, theirs, forced)
             for place, found in zip(places, searched, strict=True):
                 outputs = self.target.decode([hypothesis.tokens for hypothesis in found])
                 translations[place] = [
@@ -278,7 +283,7 @@ class Translator:
         source_BS: Tensor,
         lengths_B: Tensor,
         settings: DecodeConfig,
-        numbers: Sequence[int],
+        numbers: Sequence[tuple[int, int]],
         terms: Sequence[Sequence[Term]],
     ) -> list[list[Hypothesis]]:
         precision = resolve_inference(settings.precision, self.config.precision, self.device)
@@ -334,13 +339,21 @@ def _joined(pieces: Sequence[tuple[Sequence[Candidate], Sequence[str]]]) -> Tran
     return Translation(best.text, best.score, len(pieces), n_best, unforced, texts, best.truncated)
 
 
-def _batches(lengths: Sequence[int], settings: DecodeConfig) -> Iterator[list[int]]:
-    """Places of sentences that are translated together; empty sentences are in none."""
-    order = sorted((place for place, n in enumerate(lengths) if n), key=lambda p: -lengths[p])
-    while order:
-        rows = max(1, settings.batch_tokens // (settings.beam_size * (lengths[order[0]] + 1)))
-        yield order[:rows]
-        order = order[rows:]
+def _batches(
+    lengths: Sequence[int], terms: Sequence[Sequence[Term]], settings: DecodeConfig
+) -> Iterator[list[int]]:
+    """Places of sentences that are translated together; empty sentences are in none.
+
+    Those with terms are searched for by other rules, so they keep to themselves: no sentence is
+    translated otherwise for the company that it is in.
+    """
+    filled = sorted((place for place, n in enumerate(lengths) if n), key=lambda p: -lengths[p])
+    for with_terms in (False, True):
+        order = [place for place in filled if bool(terms[place]) == with_terms]
+        while order:
+            rows = max(1, settings.batch_tokens // (settings.beam_size * (lengths[order[0]] + 1)))
+            yield order[:rows]
+            order = order[rows:]
 
 
 def save_folder(

@@ -129,7 +129,9 @@ def find_sentence_files(where: str, setting: str) -> FoundFiles:
         else:
             files.append(SentenceFile(storage, path, kind))
     if not files:
-        seen = f"only has {', '.join(left_out[:3])}" if left_out else "is no such file or folder"
+        seen = "is an empty folder" if _is_folder(where) else "is no such file or folder"
+        if left_out:
+            seen = f"only has {', '.join(left_out[:3])}"
         raise CorpusError(
             f"{setting} must be a file, a glob, or a folder of files that end in "
             f"{', '.join(_KINDS)}, also with {GZIP}, but {where} {seen}"

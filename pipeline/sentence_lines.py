@@ -55,9 +55,10 @@ class LineShard:
 
     def cut(self, rows: int) -> list[Piece]:
         starts, total = starts_of_lines(self.storage.local(self.path), self.body, rows)
+        # Of no lines there is one piece, which is empty, as is what it becomes.
         return [
             Piece(index * rows, min((index + 1) * rows, total), start)
-            for index, start in enumerate(starts)
+            for index, start in enumerate(starts or [self.body])
         ]
 
     def read(self, piece: Piece) -> Rows:
@@ -108,13 +109,8 @@ class LineShard:
 
 
 def text_shard(uri: str, storage: Storage, path: str, packed: bool) -> LineShard:
-    """The shard of a text file.
-
-    Raises:
-        CorpusError: if it is empty.
-    """
-    with open_lines(storage.local(path), uri):
-        return LineShard(uri, storage, path, packed)
+    """The shard of a text file."""
+    return LineShard(uri, storage, path, packed)
 
 
 def tsv_shard(uri: str, storage: Storage, path: str, packed: bool, column: str | None) -> LineShard:
@@ -129,14 +125,18 @@ def tsv_shard(uri: str, storage: Storage, path: str, packed: bool, column: str |
             has one; the first of a file without a header if None.
 
     Raises:
-        CorpusError: if the file is empty, or has nothing below its header.
+        CorpusError: if the file is empty, and so has no header with that name.
         ConfigError: if it has no such column.
     """
+    size = storage.local(path).stat().st_size
+    is_numbered = column is None or column.isdecimal()
+    if is_numbered and not size:
+        return LineShard(uri, storage, path, packed, 0, 1)
     with open_lines(storage.local(path), uri) as lines:
         first = lines.read()
         assert first is not None, "an empty file was refused"
         fields = first.decode().split("\t")
-        if column is None or column.isdecimal():
+        if column is None or is_numbered:
             place = int(column or "1") - 1
             if not 0 <= place < len(fields):
                 raise ConfigError(
@@ -156,12 +156,10 @@ def tsv_shard(uri: str, storage: Storage, path: str, packed: bool, column: str |
                 f"{uri} must have room for a column {TRANSLATION} or anuvad_{TRANSLATION}, but "
                 f"has both: rename one"
             )
-        if (second := lines.read()) is None:
-            raise CorpusError(f"{uri} must have lines below its header, but has none")
-        assert second is not None
+        body = size if lines.read() is None else lines.offset
         header = "\t".join([*fields, added])
         place = fields.index(column)
-        return LineShard(uri, storage, path, packed, place, len(fields), header, lines.offset)
+        return LineShard(uri, storage, path, packed, place, len(fields), header, body)
 
 
 def starts_of_lines(path: Path, offset: int, every: int) -> tuple[list[int], int]:
@@ -203,4 +201,4 @@ def unpack(path: Path, uri: str, out: Path) -> None:
 def _write(lines: Iterable[str], out: Path, packed: bool) -> None:
     text = "".join(f"{line}\n" for line in lines).encode()
     # Without a time, so that the same text is the same bytes.
-    out.write_bytes(gzip.compress(text, mtime=0) if packed and text else text)
+    out.write_bytes(gzip.compress(text, mtime=0) if packed else text)

@@ -51,7 +51,9 @@ class TableShard:
     def cut(self, rows: int) -> list[Piece]:
         with open_parquet(self.storage.local(self.path), self.uri) as file:
             total = file.metadata.num_rows
-        return [Piece(start, min(start + rows, total)) for start in range(0, total, rows)]
+        # Of no rows there is one piece, which is empty and has the columns.
+        starts = range(0, max(total, 1), rows)
+        return [Piece(start, min(start + rows, total)) for start in starts]
 
     def read(self, piece: Piece) -> Rows:
         sources: list[str | None] = []
@@ -117,13 +119,11 @@ def table_shard(uri: str, storage: Storage, path: str, column: str | None) -> Ta
             :data:`DEFAULT_COLUMNS` if None.
 
     Raises:
-        CorpusError: if it is no whole parquet file, or has no rows.
+        CorpusError: if it is no whole parquet file.
         ConfigError: if it has no such column, or it is no text.
     """
     with open_parquet(storage.local(path), uri) as file:
-        schema, rows = file.schema_arrow, file.metadata.num_rows
-    if not rows:
-        raise CorpusError(f"{uri} must have at least one row, but has none")
+        schema = file.schema_arrow
     candidates = DEFAULT_COLUMNS if column is None else (column,)
     found = next((place for name in candidates if (place := _place_of(schema, name))), None)
     if found is None:

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from command_line import ANUVAD, REPOSITORY, SEED, anuvad, environment, run
-from jobs.cli import _user_errors, program
+from jobs.cli import _print_table, _user_errors, program
 from pipeline.errors import BusyError, ConfigError
 
 # Each starts the command in a process of its own.
@@ -101,6 +101,10 @@ def test_wrong_usage_ends_with_2_and_the_usage(arguments: list[str], tmp_path: P
         (["translate", "--input", "a.txt", "hello"], "from --input, not from both"),
         (["translate", "--ray", "hello"], "error: --column, --task-sentences and --ray need"),
         (["translate", "--input", str(SEED.parent)], "is translated as a file: give --output"),
+        (
+            ["translate", "--input", str(SEED), "--output", str(SEED)],
+            "--output must not be --input",
+        ),
         (["translate", "--input", str(SEED), "--column", "en", "--output", "o"], "is text: leave"),
         (["translate", "--config", "nosuch.yaml", "hello"], "error: CONFIG must be a file"),
     ],
@@ -269,3 +273,10 @@ def test_status_of_a_fresh_storage_is_one_json_document(tmp_path: Path) -> None:
     found = json.loads(done.out)
     assert (found["champion"], found["challenger"]) == (None, None)
     assert (found["versions"], found["runs"]) == ([], [])
+
+
+def test_a_table_shows_brackets_and_backslashes_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _print_table(("[a]", "word"), [("1", "[red]कर[/red]"), ("2", r"\[b]\\")])
+    assert capsys.readouterr().out.split() == ["[a]", "word", "1", "[red]कर[/red]", "2", r"\[b]\\"]

@@ -83,6 +83,13 @@ def test_without_a_font_it_is_said_how_to_get_one(monkeypatch: pytest.MonkeyPatc
         devanagari_font()
 
 
+def test_a_line_that_no_picture_can_hold_is_refused_before_it_is_drawn() -> None:
+    # 3,000 words a side are a picture of 160 GB.
+    long = Alignment(("a",) * 3000, ("क",) * 3000, torch.zeros(1, 1).expand(3000, 3000))
+    with pytest.raises(AnuvadError, match=r"at most 100 words on a side, but .* up to 3000; expl"):
+        draw_heatmap(long)
+
+
 def test_dollars_are_dollars_and_no_mathematics(font: str) -> None:
     priced = Alignment(("$5_1", "$7^2"), ("$", "₹"), torch.eye(2))
     assert draw_heatmap(priced)[:4] == b"\x89PNG"

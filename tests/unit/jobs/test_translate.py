@@ -256,3 +256,13 @@ def test_an_output_that_cannot_be_written_is_refused_before_translating(tmp_path
         require_writable(tmp_path)
     with pytest.raises(AnuvadError, match=r"is in no folder that exists$"):
         require_writable(tmp_path / "nowhere" / "out.txt")
+
+
+def test_an_input_is_not_written_over_whatever_it_is_called(tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("hello\n")
+    (tmp_path / "link.txt").symlink_to(source)
+    require_writable(tmp_path / "out.txt", source)
+    for name in ("in.txt", "../" + tmp_path.name + "/in.txt", "link.txt"):
+        with pytest.raises(ConfigError, match=r"^--output must not be --input, but .* is both$"):
+            require_writable(tmp_path / name, source)

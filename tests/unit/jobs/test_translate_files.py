@@ -238,14 +238,13 @@ def test_a_damaged_file_is_named_and_what_was_done_is_kept(search: Search, tmp_p
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("in.txt", b"", r"in\.txt must have at least one line, but is empty"),
-        ("in.txt.gz", gzip.compress(b""), r"in\.txt\.gz must have at least one line, but is"),
+        ("in.tsv", b"", r"in\.tsv must have at least one line, but is empty"),
         ("in.txt.gz", gzip.compress(b"hello\n")[:-9], r"in\.txt\.gz must be a whole gzip file"),
         ("in.parquet", b"PAR1", r"in\.parquet must be a whole parquet file, but: "),
         ("in.tsv", b"a\tb\n", "'en' stands 0 times"),
     ],
 )
-def test_an_empty_or_damaged_file_is_refused_and_nothing_is_left(
+def test_a_damaged_file_is_refused_and_nothing_is_left(
     name: str, content: bytes, message: str, search: Search, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -255,6 +254,21 @@ def test_an_empty_or_damaged_file_is_refused_and_nothing_is_left(
         translate(tmp_path / name, output, search, column)
     assert "\n" not in str(refusal.value)
     assert names(tmp_path) == [name]
+
+
+def test_an_empty_file_of_a_folder_has_an_empty_one(
+    search: Search, expected: list[str], tmp_path: Path
+) -> None:
+    folder = write_text(tmp_path / "in" / "a.txt").parent
+    (folder / "b.txt").touch()
+    (folder / "c.txt.gz").write_bytes(gzip.compress(b""))
+    pq.write_table(pa.table({"en": pa.array([], pa.string())}), folder / "d.parquet")
+    told = translate(folder, tmp_path / "out", search)
+    assert told.lines == ["translate done: 4 files (4 new), 7 sentences"]
+    assert lines_of(tmp_path / "out" / "a.txt") == expected
+    assert (tmp_path / "out" / "b.txt").read_bytes() == b""
+    assert gzip.decompress((tmp_path / "out" / "c.txt.gz").read_bytes()) == b""
+    assert pq.read_metadata(tmp_path / "out" / "d.parquet").num_rows == 0
 
 
 def test_one_damaged_file_of_a_folder_is_found_before_any_is_translated(

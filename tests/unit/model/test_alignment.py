@@ -222,6 +222,10 @@ def test_entropy_coverage_and_links_by_hand() -> None:
     assert alignment.links_T == [(0, 0.5), (2, 1.0)]
 
 
+def test_looking_at_one_piece_is_an_entropy_of_zero_and_not_of_minus_zero() -> None:
+    assert f"{Alignment(('a', 'b'), ('क', 'ख'), torch.eye(2)).entropy:.2f}" == "0.00"
+
+
 def test_looking_everywhere_alike_is_the_greatest_entropy() -> None:
     alike = Alignment(("▁a",) * 8, ("▁अ",), torch.full((1, 8), 1 / 8))
     assert alike.entropy == pytest.approx(math.log2(8))

@@ -38,8 +38,17 @@ def test_a_line_that_is_not_two_terms_is_named(tmp_path: Path, line: str) -> Non
     assert "\n" not in str(refusal.value)
 
 
+def test_a_term_with_two_translations_is_refused_with_both_lines(tmp_path: Path) -> None:
+    message = r"has 'कर' in line 1 and 'शुल्क' in line 3 for 'TAX'; take one out$"
+    with pytest.raises(ConfigError, match=message):
+        glossary(tmp_path, "tax\tकर\nhouse\tघर\nTAX\tशुल्क\n")
+    assert glossary(tmp_path, "tax\tकर\nTAX\tकर\n").found_in("a tax") == [("tax", "कर")]
+
+
 def test_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"--glossary must be a UTF-8 file, but .*none\.tsv"):
+    with pytest.raises(
+        ConfigError, match=r"^--glossary .* but .*none\.tsv: No such file or directory$"
+    ):
         Glossary.read(tmp_path / "none.tsv", str)
     (tmp_path / "latin.tsv").write_bytes(b"caf\xe9\tx\n")
     with pytest.raises(ConfigError, match=r"--glossary must be a UTF-8 file, but .*latin\.tsv"):
@@ -58,6 +67,7 @@ TERMS = Glossary({"Supreme Court": "सर्वोच्च न्याया�
         ("the supreme court of C++ and a court", ["Supreme Court", "C++", "court"]),
         # The longer term covers the shorter one.
         ("The Supreme Court", ["Supreme Court"]),
+        ("The ﬁnal COURT’s word", ["court"]),
         ("", []),
     ],
 )

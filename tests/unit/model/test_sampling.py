@@ -75,11 +75,16 @@ def model() -> TranslationModel:
 TEXTS = [[4 + i % 16] * (1 + i % 4) for i in range(20)]
 
 
+def numbers(texts: list[list[int]]) -> list[tuple[int, int]]:
+    """Each text is a line."""
+    return [(line, 0) for line in range(len(texts))]
+
+
 def draws(
     model: TranslationModel, settings: DecodeConfig, texts: list[list[int]] = TEXTS
 ) -> list[tuple[int, ...]]:
     with torch.inference_mode():
-        found = sample(model, *pad_sources(texts), settings, range(len(texts)))
+        found = sample(model, *pad_sources(texts), settings, numbers(texts))
     return [one.tokens for one in found]
 
 
@@ -96,21 +101,21 @@ def test_what_is_drawn_for_a_sentence_does_not_depend_on_its_company(
     together = draws(model, config())
     with torch.inference_mode():
         for number, text in enumerate(TEXTS):
-            (alone,) = sample(model, *pad_sources([text]), config(), [number])
+            (alone,) = sample(model, *pad_sources([text]), config(), [(number, 0)])
             assert alone.tokens == together[number]
 
 
 def test_a_cold_sample_is_greedy_search(model: TranslationModel) -> None:
     settings = config(temperature=1e-6, min_length_ratio=1.0, no_repeat_ngram=2)
     with torch.inference_mode():
-        found = sample(model, *pad_sources(TEXTS), settings, range(len(TEXTS)))
+        found = sample(model, *pad_sources(TEXTS), settings, numbers(TEXTS))
         assert found == greedy(model, *pad_sources(TEXTS), settings)
 
 
 def test_the_score_of_a_sample_is_the_models_own(model: TranslationModel) -> None:
     settings = config(temperature=0.5, length_penalty=0.0)
     with torch.inference_mode():
-        (found,) = sample(model, *pad_sources([[4, 5]]), settings, [0])
+        (found,) = sample(model, *pad_sources([[4, 5]]), settings, [(0, 0)])
         state = model.start(*pad_sources([[4, 5]]))
         log_prob, last = 0.0, BOS_ID
         # Three source tokens allow for sixteen, EOS among them.

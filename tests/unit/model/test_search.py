@@ -460,6 +460,7 @@ def test_who_has_nothing_left_to_say_may_end_early() -> None:
         ({"method": "sample", "n_best": 2}, "n_best must be 1 with method 'sample'"),
         ({"coverage_penalty": -0.1}, "greater than or equal to 0"),
         ({"no_repeat_ngram": -1}, "greater than or equal to 0"),
+        ({"length_penalty": 2000.0}, "less than or equal to 10"),
         ({"temperature": 0.0}, "greater than 0"),
         ({"top_p": 0.0}, "greater than 0"),
         ({"top_p": 1.1}, "less than or equal to 1"),

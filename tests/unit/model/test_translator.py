@@ -137,6 +137,17 @@ def test_a_sample_is_the_same_however_it_is_batched(translator: Translator) -> N
     assert found[:6] != list(SIX.values())
 
 
+def test_a_sample_of_a_line_does_not_depend_on_the_pieces_of_those_before_it(
+    translator: Translator,
+) -> None:
+    drawing = DecodeConfig(method="sample", temperature=3.0, seed=5)
+    behind_pieces = translator.translate(["hello! " * 12, "how are you?"], drawing)
+    assert behind_pieces[0].pieces == 12
+    assert len(set(behind_pieces[0].piece_texts)) > 1
+    alone = translator.translate(["how are you?"], drawing, first=1)
+    assert behind_pieces[1].text == alone[0].text
+
+
 def test_what_was_saved_is_what_is_loaded(folder: Path, translator: Translator) -> None:
     again = Translator.load(folder, torch.device("cpu"))
     assert again.config == translator.config
@@ -285,6 +296,22 @@ def test_a_translation_that_was_ended_at_its_longest_length_says_so(translator: 
         assert found[1].pieces > 1
         assert [one.truncated for one in found] == [True, True, False]
     assert not any(one.truncated for one in translator.translate(list(SIX)))
+
+
+def test_a_line_without_terms_is_translated_as_if_there_was_no_glossary(
+    translator: Translator,
+) -> None:
+    glossary = Glossary({"hello": "घर"})
+    lines = ["he went to school", "hello"]
+    for size in (1, 4):
+        decode = DecodeConfig(beam_size=size, no_repeat_ngram=1)
+        (alone, _) = translator.translate(lines, decode)
+        # The block, which does not hold in a line with terms, does something to this line.
+        assert alone.text != SIX["he went to school"]
+        among, forced = translator.translate(lines, decode, glossary)
+        assert among.text == alone.text
+        assert among.score == pytest.approx(alone.score, abs=1e-5)
+        assert "घर" in forced.text
 
 
 def test_more_terms_than_there_is_room_for_are_told(translator: Translator) -> None:

@@ -57,7 +57,7 @@ def test_no_file_two_of_a_name_and_a_double_star_are_refused(folder: Path) -> No
     with pytest.raises(CorpusError, match=r"^--input must be a file, .*nowhere\.txt is no such"):
         find_sentence_files(str(folder / "nowhere.txt"), "--input")
     (folder / "sub" / "one").mkdir(parents=True)
-    with pytest.raises(CorpusError, match=r"is no such file or folder$"):
+    with pytest.raises(CorpusError, match=r"/sub/one is an empty folder$"):
         find_sentence_files(str(folder / "sub" / "one"), "--input")
     (folder / "sub" / "one" / "x.md").write_text("hello\n")
     with pytest.raises(CorpusError, match=r"but .*/sub/one only has x\.md$"):

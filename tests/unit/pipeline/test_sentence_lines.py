@@ -127,10 +127,29 @@ def test_packed_pieces_are_one_packed_file(column: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "column", "expected"),
+    [
+        (b"", "", b""),
+        (b"", "1", b""),
+        (b"", None, b""),
+        (b"n\ten", "en", b"n\ten\ttranslation\n"),
+        (b"n\ten\r\n", "en", b"n\ten\ttranslation\n"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_without_rows_becomes_one_without_rows(
+    content: bytes, column: str | None, expected: bytes, packed: bool, tmp_path: Path
+) -> None:
+    found = translated(shard(tmp_path, content, column, packed), tmp_path, 2)
+    assert (gzip.decompress(found) if packed else found) == expected
+    # Nothing at all is no gzip file.
+    assert bool(found) or not packed
+
+
+@pytest.mark.parametrize(
     ("content", "column", "message"),
     [
-        (b"", "1", "web/some must have at least one line, but is empty"),
-        (b"en\n", "en", "web/some must have lines below its header, but has none"),
+        (b"", "en", "web/some must have at least one line, but is empty"),
         (b"en\ten\nx\ty\n", "en", r"'en' stands 2 times in 'en \| en'"),
         (b"a\tb\n", "en", r"'en' stands 0 times in 'a \| b'; a number"),
         (b"a\tb\n", "3", "one of the 2 columns of web/some, counted from 1, not 3"),
@@ -139,7 +158,7 @@ def test_packed_pieces_are_one_packed_file(column: str, tmp_path: Path) -> None:
         (b"\xff\n", "1", "must be UTF-8, but web/some has the byte 0xff at byte 0, in line 1"),
     ],
 )
-def test_a_file_without_rows_or_without_the_column_is_refused_before_it_is_cut(
+def test_a_file_without_the_column_is_refused_before_it_is_cut(
     content: bytes, column: str, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises((ConfigError, CorpusError), match=message) as refusal:

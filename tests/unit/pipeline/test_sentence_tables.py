@@ -90,7 +90,6 @@ def test_what_datasets_wrote_for_itself_goes_as_it_would_refuse_the_new_columns(
 @pytest.mark.parametrize(
     ("columns", "asked", "message"),
     [
-        ({"en": pa.array([], pa.string())}, None, "in must have at least one row, but has none"),
         ({"n": [1]}, None, "one column translation.en or en or source of text, but has n: int64"),
         ({"en": ["a"]}, "text", "one column text of text, but has en: string; --column names"),
         ({"en": [1]}, None, "but has en: int64"),
@@ -101,12 +100,25 @@ def test_what_datasets_wrote_for_itself_goes_as_it_would_refuse_the_new_columns(
         ),
     ],
 )
-def test_a_file_without_rows_or_column_is_refused(
+def test_a_file_without_the_column_or_room_is_refused(
     columns: dict[str, Any], asked: str | None, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises((ConfigError, CorpusError), match=message) as refusal:
         table_shard("in", write(tmp_path, pa.table(columns)), "in.parquet", asked)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_file_without_rows_becomes_one_without_rows(tmp_path: Path) -> None:
+    table = pa.table({"en": pa.array([], pa.string()), "n": pa.array([], pa.int8())})
+    one = table_shard("in", write(tmp_path, table), "in.parquet", None)
+    (piece,) = one.cut(5)
+    rows = one.read(piece)
+    assert rows.sources == []
+    one.write(rows.kept, [], [], tmp_path / "piece")
+    one.join([tmp_path / "piece"], tmp_path / "out.parquet")
+    found = pq.read_table(tmp_path / "out.parquet")
+    assert (found.num_rows, found.column_names) == (0, ["en", "n", "translation", "score"])
+    assert found.schema.field("translation").type == pa.string()
 
 
 def test_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
