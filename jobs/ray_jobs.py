@@ -115,21 +115,43 @@ def local_jobs() -> Iterator[RayJobs]:
     import ray
 
     try:
-        context = ray.init(
-            "local",
-            include_dashboard=True,
-            dashboard_host="127.0.0.1",
-            # Another Ray of this machine may have the usual one.
-            dashboard_port=0,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        # Another Ray of this machine may have the usual ports.
+        with _free_agent_port():
+            context = ray.init(
+                "local",
+                include_dashboard=True,
+                dashboard_host="127.0.0.1",
+                dashboard_port=0,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     finally:
         take_sigterm()
     try:
         yield RayJobs(_client(f"http://{context.dashboard_url}"))
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _free_agent_port() -> Iterator[None]:
+    """A Ray that is started in the block gives the agent of its node a port that is free.
+
+    ``ray start`` has ``--dashboard-agent-listen-port`` for it, ``ray.init`` has nothing; and where
+    the usual port is taken the node's agent takes no jobs, which the server answers forever.
+    """
+    from ray._private.parameter import RayParams
+
+    usual = RayParams.__init__
+
+    def with_any_port(self: Any, *args: Any, **settings: Any) -> None:
+        usual(self, *args, **{**settings, "dashboard_agent_listen_port": 0})
+
+    RayParams.__init__ = with_any_port  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        RayParams.__init__ = usual  # type: ignore[method-assign]
 
 
 def _is_starting(error: BaseException) -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 from command_line import REPOSITORY, SEED, environment, run
 from jobs import schedule as scheduling
+from jobs.cluster import RaySession
 from jobs.config import load_config
 from jobs.console import JobConsole
 from jobs.context import JobContext
@@ -48,8 +49,11 @@ class Clock:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The address of a job server; who may use it is for Ray's own settings to say."""
+def address(ray_session: RaySession) -> Iterator[str]:
+    """The address of a job server, beside another Ray, which has the usual ports.
+
+    Who may use it is for Ray's own settings to say.
+    """
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER],
         cwd=REPOSITORY,

@@ -239,7 +239,11 @@ def test_a_damaged_file_is_named_and_what_was_done_is_kept(search: Search, tmp_p
     ("name", "content", "message"),
     [
         ("in.tsv", b"", r"in\.tsv must have at least one line, but is empty"),
-        ("in.txt.gz", gzip.compress(b"hello\n", mtime=0)[:-9], r"in\.txt\.gz must be a whole gzip file"),
+        (
+            "in.txt.gz",
+            gzip.compress(b"hello\n", mtime=0)[:-9],
+            r"in\.txt\.gz must be a whole gzip file",
+        ),
         ("in.parquet", b"PAR1", r"in\.parquet must be a whole parquet file, but: "),
         ("in.tsv", b"a\tb\n", "'en' stands 0 times"),
     ],
