@@ -23,6 +23,8 @@ from pipeline.storage import Storage, sha256_of
 
 SOURCES = ["hello", "", "my name", "thank you", "hello my name", "thank you " * 12, "name"]
 
+HALF_PACKED = gzip.compress(b"hello\n", mtime=0)[:-9]
+
 
 class Told:
     """Remembers what it is told of."""
