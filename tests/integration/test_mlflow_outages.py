@@ -23,7 +23,7 @@ from mlflow_server import MlflowServer, Proxy
 from pipeline.errors import OutageError
 from pipeline.storage import Storage
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
