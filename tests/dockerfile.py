@@ -79,8 +79,9 @@ def as_script(
 ) -> str:
     """A shell script that does under ``root`` what a build of ``name`` does under ``/``.
 
-    All stages share that one folder, so a file that is copied from a stage to where it lay there
-    stays where it is. The script needs ``python`` and ``pip``, the base image's, on its path.
+    Each stage is a shell of its own, but all share that one folder: a file that is copied from a
+    stage to where it lay there stays where it is. The script needs ``python`` and ``pip``, the
+    base image's, on its path.
 
     Args:
         context: the folder that a build is given.
@@ -88,15 +89,17 @@ def as_script(
     """
     lines = ["set -eu"]
     for stage in needed(stages, name):
-        lines += [f"# {stage.name}", f"cd {root}"]
+        lines += [f"( # {stage.name}", f"cd {root}"]
         for inherited in lineage(stages, stage.name)[:-1]:
-            lines += [_line(s, context, root) for s in inherited.steps if s.keyword == "WORKDIR"]
+            kept = [step for step in inherited.steps if step.keyword in ("WORKDIR", "ENV")]
+            lines += [_line(step, context, root) for step in kept]
         for step in stage.steps:
             if step.keyword == "ARG":
                 key, _, default = step.text.partition("=")
                 lines.append(f"{key}={shlex.quote(arguments.get(key, default))}")
             elif step.keyword in ("WORKDIR", "COPY", "RUN", "ENV"):
                 lines.append(_line(step, context, root))
+        lines.append(")")
     return "\n".join(lines) + "\n"
 
 

@@ -120,17 +120,22 @@ def test_a_script_of_the_steps_follows_stages_arguments_and_folders(tmp_path: Pa
     )
     assert script == (
         "set -eu\n"
-        "# base\n"
+        "( # base\n"
         "cd /root/dir\n"
         "export A=1\n"
-        "# build\n"
+        ")\n"
+        "( # build\n"
         "cd /root/dir\n"
+        "export A=1\n"
         "INDEX=file:///here\n"
         "mkdir -p /root/dir/src; cd /root/dir/src\n"
         "cp -r /context/a /context/b ./\n"
         'make --prefix=/root/dir/opt/x --index "${INDEX}"\n'
-        "# final\n"
+        ")\n"
+        "( # final\n"
         "cd /root/dir\n"
+        "export A=1\n"
         "test -e /root/dir/opt/x\n"
         "cp -r /root/dir/src/a /root/dir/srv/a\n"
+        ")\n"
     )
