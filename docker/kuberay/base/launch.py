@@ -1,8 +1,9 @@
 """Make a RayJob of its template, wait for its end, and exit as its command did.
 
 reads   the RayJob ``TEMPLATE``; ``JOB_NAME`` and ``JOB_UID`` of the Kubernetes Job that runs this
-writes  a RayJob of the name ``JOB_NAME``, which goes when the Job goes; its end to standard output
-holds   run twice it makes one RayJob: the second time it finds the first one's and waits for it
+writes  a RayJob ``<JOB_NAME>-ray``, which goes when the Job goes; its end to standard output
+holds   run twice it makes one RayJob: the second time it finds the first one's and waits for it;
+        the RayJob is not called as the Job is, since KubeRay submits it by a Job of its own name
 
 Exit codes: 0 done, 69 the API server did not answer, 143 terminated; else that of the RayJob's
 command, or 1 where KubeRay knows none. The standard library is all that it needs.
@@ -110,12 +111,13 @@ class RayJobs:
         raise UnavailableError(f"{url} must answer, but did not in {ATTEMPTS} attempts: {why}")
 
 
-def copy_of(template: Mapping[str, Any], name: str, owner_uid: str) -> dict[str, Any]:
-    """A RayJob that starts, made of one that does not.
+def copy_of(template: Mapping[str, Any], owner: str, owner_uid: str) -> dict[str, Any]:
+    """A RayJob that starts, made of one that does not, for the Job ``owner``.
 
     Raises:
-        ValueError: if ``name`` is too long for KubeRay.
+        ValueError: if its name would be too long for KubeRay.
     """
+    name = f"{owner}-ray"
     if len(name) > MAX_NAME:
         raise ValueError(
             f"a RayJob's name must have at most {MAX_NAME} characters, but {name} has {len(name)}: "
@@ -128,11 +130,11 @@ def copy_of(template: Mapping[str, Any], name: str, owner_uid: str) -> dict[str,
     queue = metadata.get("annotations", {}).get(QUEUE)
     if queue:
         labels[QUEUE] = queue
-    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": owner_uid}
+    reference = {"apiVersion": "batch/v1", "kind": "Job", "name": owner, "uid": owner_uid}
     return {
         "apiVersion": template["apiVersion"],
         "kind": template["kind"],
-        "metadata": {"name": name, "labels": labels, "ownerReferences": [owner]},
+        "metadata": {"name": name, "labels": labels, "ownerReferences": [reference]},
         "spec": spec,
     }
 
@@ -147,13 +149,15 @@ def exit_code(status: Mapping[str, Any]) -> int | None:
     return int(found[1]) if found else 1
 
 
-def launch(jobs: RayJobs, template: str, name: str, owner_uid: str) -> int:
+def launch(jobs: RayJobs, template: str, owner: str, owner_uid: str) -> int:
     """Start the job unless it has been started, wait, and answer its exit code.
 
     Raises:
         RefusedError, UnavailableError, ValueError: if that can't be done.
     """
-    made = jobs.create(copy_of(jobs.get(template), name, owner_uid))
+    job = copy_of(jobs.get(template), owner, owner_uid)
+    name = job["metadata"]["name"]
+    made = jobs.create(job)
     say(f"RayJob {name}: {'created' if made else 'stands already, waiting for it'}")
     before = ""
     while True:

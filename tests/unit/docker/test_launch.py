@@ -57,16 +57,16 @@ def test_a_template_becomes_a_job_that_starts_and_its_success_is_the_launchers(
     done = launch(api)
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.split("\n") == [
-        "RayJob anuvad-retrain-1: created",
-        "RayJob anuvad-retrain-1: New",
-        "RayJob anuvad-retrain-1: Running RUNNING",
-        "RayJob anuvad-retrain-1: Complete SUCCEEDED",
+        "RayJob anuvad-retrain-1-ray: created",
+        "RayJob anuvad-retrain-1-ray: New",
+        "RayJob anuvad-retrain-1-ray: Running RUNNING",
+        "RayJob anuvad-retrain-1-ray: Complete SUCCEEDED",
         "",
     ]
-    made = api.jobs["anuvad-retrain-1"]
+    made = api.jobs["anuvad-retrain-1-ray"]
     assert made["spec"] == {"entrypoint": "anuvad retrain", "backoffLimit": 2}
     assert made["metadata"] == {
-        "name": "anuvad-retrain-1",
+        "name": "anuvad-retrain-1-ray",
         "labels": {"app.kubernetes.io/instance": "anuvad-retrain", QUEUE: "nightly"},
         "ownerReferences": [
             {
@@ -84,8 +84,8 @@ def test_started_again_it_waits_for_the_job_that_it_made(api: KubernetesApi) -> 
     launch(api)
     again = launch(api)
     assert again.returncode == 0
-    assert again.stdout.startswith("RayJob anuvad-retrain-1: stands already, waiting for it\n")
-    assert set(api.jobs) == {"anuvad-retrain", "anuvad-retrain-1"}
+    assert again.stdout.startswith("RayJob anuvad-retrain-1-ray: stands already, waiting for it\n")
+    assert set(api.jobs) == {"anuvad-retrain", "anuvad-retrain-1-ray"}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_exit_code_is_that_of_the_command(api: KubernetesApi, message: str, 
     api.ends_as = {"jobDeploymentStatus": "Failed", "jobStatus": "FAILED", "message": message}
     done = launch(api)
     assert done.returncode == code
-    assert f"RayJob anuvad-retrain-1 failed: {message}" in done.stdout
+    assert f"RayJob anuvad-retrain-1-ray failed: {message}" in done.stdout
 
 
 def test_an_api_server_that_is_busy_is_asked_again(api: KubernetesApi) -> None:
@@ -124,7 +124,7 @@ def test_a_token_that_is_not_taken_is_said_in_a_sentence(api: KubernetesApi) -> 
 
 
 def test_a_name_that_kuberay_would_refuse_is_refused_before(api: KubernetesApi) -> None:
-    done = launch(api, "n" * 48)
+    done = launch(api, "n" * 44)
     assert done.returncode == 1
     assert "must have at most 47 characters" in done.stdout
     assert set(api.jobs) == {"anuvad-retrain"}
