@@ -64,6 +64,23 @@ format: $(READY) ## mend format and lint
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+TARGET ?= cpu
+
+.PHONY: image
+image: ## docker/Dockerfile, TARGET=cpu, cuda or mlflow, on the base that PYTHON_DIGEST names
+	@test -n "$(PYTHON_DIGEST)" || { echo "make image needs PYTHON_DIGEST=sha256:…, which this prints:"; \
+		echo "docker buildx imagetools inspect python:3.11-slim-bookworm --format '{{.Manifest.Digest}}'"; exit 1; }
+	@docker build -f docker/Dockerfile --target $(TARGET) -t anuvad:$(TARGET) \
+		--build-arg PYTHON_DIGEST=$(PYTHON_DIGEST) .
+
+.PHONY: secrets
+secrets: ## docker/.env with fresh passwords for docker/compose.yaml, for your eyes only
+	@test ! -e docker/.env || { echo "docker/.env stands already; whoever deletes it loses the database's password"; exit 1; }
+	@random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }; umask 077; set -C; \
+		printf '%s\n' COMPOSE_PROJECT_NAME=anuvad "POSTGRES_PASSWORD=$$(random)" \
+		"RAY_AUTH_TOKEN=$$(random)" > docker/.env
+	@echo "wrote docker/.env"
+
 .PHONY: clean
 clean: ## remove .venv, .bench and caches; data and models stay
 	@rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
