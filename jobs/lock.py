@@ -14,6 +14,9 @@ from filelock import FileLock, Timeout
 from pipeline.errors import AnuvadError, BusyError
 from pipeline.storage import Storage
 
+LOCKS = "locks"
+"""Folder of the lock files, in a storage."""
+
 
 @contextlib.contextmanager
 def hold(storage: Storage, name: str) -> Iterator[None]:
@@ -28,7 +31,7 @@ def hold(storage: Storage, name: str) -> Iterator[None]:
     if storage.local_root is None:
         yield
         return
-    path = storage.local_root / "locks" / f"{name}.lock"
+    path = storage.local_root / LOCKS / f"{name}.lock"
     holder = path.with_suffix(".json")
     lock = FileLock(path)
     try:

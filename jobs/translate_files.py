@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from jobs.lock import hold
 from jobs.models import Search, share_the_cores
 from jobs.translate import IN_PROCESS_BYTES
-from jobs.translated_files import Standing, TranslatedFiles
+from jobs.translated_files import UNPACKED, Standing, TranslatedFiles
 from jobs.translating_code import TRANSLATING
 from jobs.translation_tasks import translate_piece
 from pipeline import artifacts
@@ -42,9 +42,6 @@ from pipeline.storage import Storage
 
 NAME = "translate"
 """How the job is called where progress is told."""
-
-UNPACKED = "unpacked"
-"""Folder of the text of packed files, in the work folder."""
 
 TASK_ROWS = 2048
 """Sentences that one task translates, unless the user says otherwise: a minute on a slow core."""

@@ -12,6 +12,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jobs.lock import LOCKS
+from pipeline.artifacts import ARTIFACTS
 from pipeline.errors import AnuvadError, ArtifactError, ConfigError
 from pipeline.sentence_files import FoundFiles, SentenceFile, kind_of_name
 from pipeline.storage import Storage, sha256_of
@@ -20,6 +22,9 @@ FORMAT_VERSION = 1
 MANIFEST = ".manifest.json"
 WORK = ".work"
 """What comes behind the output's name: the folder of the pieces, while there are any."""
+
+UNPACKED = "unpacked"
+"""Folder of the text of packed files, in the work folder."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,12 @@ class TranslatedFiles:
         return Standing(id_, local.stat().st_size, sha256_of(local), counts)
 
     def drop_work(self) -> None:
-        """Remove the folder of the pieces."""
-        self.storage.delete(f"{self._name}{WORK}")
+        """Remove the folder of the pieces, but not what others put there."""
+        work = f"{self._name}{WORK}"
+        for ours in (ARTIFACTS, UNPACKED, LOCKS):
+            self.storage.delete(f"{work}/{ours}")
+        if not self.storage.list(work):
+            self.storage.delete(work)
 
     def _refuse(self, inputs: FoundFiles, where: str) -> None:
         stands_as_file = self.storage.size(self._name) is not None

@@ -288,6 +288,14 @@ def test_one_damaged_file_of_a_folder_is_found_before_any_is_translated(
     assert names(tmp_path) == ["in"]
 
 
+def test_what_others_put_in_the_work_folder_stays(search: Search, tmp_path: Path) -> None:
+    source = write_text(tmp_path / "in.txt")
+    (tmp_path / "out.txt.work").mkdir()
+    (tmp_path / "out.txt.work" / "notes.md").write_text("मेरी टिप्पणियाँ")
+    translate(source, tmp_path / "out.txt", search)
+    assert names(tmp_path / "out.txt.work") == ["notes.md"]
+
+
 def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
     source = str(write_text(tmp_path / "in.txt"))
     (tmp_path / "folder").mkdir()
