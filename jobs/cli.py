@@ -210,7 +210,7 @@ def rollback(
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="For the record.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Put the champion before the present one back, or the version of your choice."""
+    """Put the champion before the present one back, or another version."""
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.rollback import rollback as run_job
 
@@ -279,7 +279,7 @@ def schedule(
         ),
     ] = None,
 ) -> None:
-    """Retrain at each fire of a cron expression, as a Ray job, until interrupted."""
+    """Retrain at each fire of a cron expression, until interrupted."""
     with _job(config, overrides) as job:
         from jobs.schedule import schedule as run_job
 
@@ -305,7 +305,7 @@ def plan(config: ConfigArgument, overrides: Overrides = None, as_json: Json = Fa
 
 @app.command()
 def status(config: ConfigArgument, overrides: Overrides = None, as_json: Json = False) -> None:
-    """Show champion, challenger, moves, versions, runs, locks and journals."""
+    """Show champion, challenger, versions, runs, locks and journals."""
     with _job(config, overrides) as job:
         from jobs.status import status as run_job
 

@@ -91,6 +91,7 @@ def test_a_version_whose_answer_was_lost_is_found_and_not_made_again(
     assert made.tags["anuvad.licence"] == "MIT"
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_down_as_it_registers_is_an_outage_that_the_same_call_finishes(
     place: Place, mlflow_proxy: Proxy, folder: Path
 ) -> None:

@@ -29,6 +29,7 @@ COMMANDS = (
     "schedule",
     "plan",
     "status",
+    "sync",
     "doctor",
     "translate",
     "explain",
