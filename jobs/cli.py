@@ -210,7 +210,7 @@ def rollback(
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="For the record.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Put the champion before the present one back, or another version."""
+    """Put the champion of before, or another version, back."""
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.rollback import rollback as run_job
 
