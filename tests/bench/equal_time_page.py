@@ -93,6 +93,7 @@ warm-up, `{TRAINING["schedule"]}`, label smoothing {TRAINING["label_smoothing"]}
 side, bf16 where the CPU has it.
 
 A minute is one of CPU time on one thread, without validation: 60 of them are what two cores give in
-30. The models take turns on the cores, so that a slow moment of the machine meets all of them.
+30. This run is {minutes:g} minutes long, and BLEU under 1 is noise. The models take turns on the
+cores, so that a slow moment of the machine meets all of them.
 `python tests/bench/equal_time.py` writes this page, and goes on where it was stopped.
 """
