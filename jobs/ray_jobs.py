@@ -26,10 +26,17 @@ _STARTING_S = 300.0
 
 
 class RayJobs:
-    """One job server; see :func:`cluster_jobs` and :func:`local_jobs`."""
+    """One job server; see :func:`cluster_jobs` and :func:`local_jobs`.
 
-    def __init__(self, client: Any) -> None:
+    Args:
+        client: of Ray's.
+        ray_address: what jobs are told of their Ray, in place of what the server tells them: of
+            several on one machine that may be another.
+    """
+
+    def __init__(self, client: Any, ray_address: str | None = None) -> None:
         self._client = client
+        self._told = f"export RAY_ADDRESS={ray_address}; " if ray_address else ""
 
     def submit(self, name: str, command: str, folder: Path | None, grace_s: float) -> bool:
         """Start a job, unless there is one of this name; whether this call started it.
@@ -55,7 +62,7 @@ class RayJobs:
         try:
             tries(
                 self._client.submit_job,
-                entrypoint=command,
+                entrypoint=self._told + command,
                 submission_id=name,
                 runtime_env=environment,
             )
@@ -117,7 +124,7 @@ def local_jobs() -> Iterator[RayJobs]:
     try:
         # Another Ray of this machine may have the usual ports.
         with _free_agent_port():
-            context = ray.init(
+            context: Any = ray.init(
                 "local",
                 include_dashboard=True,
                 dashboard_host="127.0.0.1",
@@ -128,7 +135,9 @@ def local_jobs() -> Iterator[RayJobs]:
     finally:
         take_sigterm()
     try:
-        yield RayJobs(_client(f"http://{context.dashboard_url}"))
+        yield RayJobs(
+            _client(f"http://{context.dashboard_url}"), context.address_info["gcs_address"]
+        )
     finally:
         ray.shutdown()
 
