@@ -26,10 +26,10 @@ from pathlib import Path
 
 import psutil
 
+from jobs.lock import LOCKS
 from pipeline.errors import AnuvadError, BusyError, LostLockError
 from pipeline.storage import Storage
 
-LOCKS = "locks"
 BEAT_EVERY_S = 5.0
 STALE_S = 60.0
 WAIT_S = 600.0

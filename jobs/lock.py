@@ -61,7 +61,7 @@ def holders(storage: Storage) -> dict[str, str]:
     """Name → who holds it, of all such locks that are held now."""
     root = storage.local_root
     found = {}
-    for path in sorted((root / "locks").glob("*.lock")) if root is not None else []:
+    for path in sorted((root / LOCKS).glob("*.lock")) if root is not None else []:
         lock = FileLock(path)
         try:
             lock.acquire(timeout=0)

@@ -104,14 +104,10 @@ def measure(options: argparse.Namespace) -> list[Figure]:
     Raises:
         PeerError: if there is no such corpus, or no such peer.
     """
-    if options.data is not None and not (options.data / "data").is_dir():
-        raise PeerError(
-            f"--data must be a corpus with a folder data/ of parquet files, not {options.data}; "
-            f"leave it out to generate one"
-        )
+    corpus = corpus_or_generated(options.data)
     joeynmt, eole = python_of("joeynmt"), python_of("eole")
     pieces = PIECES if options.data else PHRASEBOOK_PIECES
-    ours = Bench(corpus_or_generated(options.data), BENCH / "data", pieces)
+    ours = Bench(corpus, BENCH / "data", pieces)
     say("preparing the corpus")
     ours.prepare()
     peers = Peers(write_bench_pieces(ours), options.seconds, joeynmt, eole)
@@ -124,7 +120,16 @@ def measure(options: argparse.Namespace) -> list[Figure]:
 
 
 def corpus_or_generated(data: Path | None) -> Path:
-    """``data``, or pairs that are generated once."""
+    """``data``, or pairs that are generated once.
+
+    Raises:
+        PeerError: if ``data`` is no corpus.
+    """
+    if data is not None and not (data / "data").is_dir():
+        raise PeerError(
+            f"--data must be a corpus with a folder data/ of parquet files, not {data}; "
+            f"leave it out to generate one"
+        )
     if data is not None:
         return data.resolve()
     generated = BENCH / "generated"

@@ -105,9 +105,10 @@ def measure(options: argparse.Namespace) -> list[Figure]:
     Raises:
         PeerError: if there is no such corpus, or no such peer.
     """
+    corpus = corpus_or_generated(options.data)
     joeynmt, eole = python_of("joeynmt"), python_of("eole")
     pieces = PIECES if options.data else PHRASEBOOK_PIECES
-    bench = Bench(corpus_or_generated(options.data), BENCH / "data", pieces)
+    bench = Bench(corpus, BENCH / "data", pieces)
     say("preparing the corpus")
     bench.prepare()
     searches = Searches(write_bench_pieces(bench), trained(bench.corpus, bench.storage, updates=1))
