@@ -23,6 +23,9 @@ RUN_TAG = "anuvad.run"
 # That MLflow takes in one request.
 MAX_METRICS = 1000
 _SQLITE = "sqlite:///"
+_URI_VARIABLE = "MLFLOW_TRACKING_URI"
+# The environment is one for all threads.
+_ENVIRONMENT = threading.Lock()
 
 
 def tracking_uri(config: Config, storage: Storage) -> str:
@@ -36,7 +39,7 @@ def tracking_uri(config: Config, storage: Storage) -> str:
 
 def tracking_uri_at(configured: str | None, storage_uri: str) -> str:
     """The same, of a configured URI (or None) and the URI of a storage."""
-    uri = configured or os.environ.get("MLFLOW_TRACKING_URI")
+    uri = configured or os.environ.get(_URI_VARIABLE)
     if uri:
         return uri
     root = Storage(storage_uri).local_root
@@ -91,9 +94,28 @@ def open_mlflow(uri: str) -> Any:
 
     for logger in ("mlflow", "alembic"):
         logging.getLogger(logger).setLevel(logging.ERROR)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
+    with _environment_kept():
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
     return mlflow
+
+
+@contextlib.contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Undo what MLflow writes to the environment for its own child processes.
+
+    There it would be an answer of the user's to the question of :func:`tracking_uri_at`, for every
+    other storage that this process opens.
+    """
+    with _ENVIRONMENT:
+        before = os.environ.get(_URI_VARIABLE)
+        try:
+            yield
+        finally:
+            if before is None:
+                os.environ.pop(_URI_VARIABLE, None)
+            else:
+                os.environ[_URI_VARIABLE] = before
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import pytest
 from jobs.tracking import (
     asked_once,
     mlflow_errors,
+    open_mlflow,
     reason_of,
     registry_stands,
     require_registry,
@@ -39,6 +40,19 @@ def test_an_object_store_can_not_hold_the_database(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(ConfigError, match=r"tracking\.uri or MLFLOW_TRACKING_URI must name"):
         tracking_uri_at(None, "mock://bucket")
+
+
+@pytest.mark.parametrize("environment", [None, "http://environment"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's, of its own code
+def test_to_open_one_storage_s_mlflow_does_not_make_it_that_of_the_next_storage(
+    monkeypatch: pytest.MonkeyPatch, environment: str | None, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if environment:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", environment)
+    opened = f"sqlite:///{tmp_path}/mlflow.db"
+    assert open_mlflow(opened).get_tracking_uri() == opened
+    assert tracking_uri_at(None, "/data") == (environment or "sqlite:////data/mlflow.db")
 
 
 def test_a_database_stands_once_its_file_does_and_a_server_may_always(tmp_path: Path) -> None:
