@@ -174,12 +174,12 @@ def test_the_launcher_is_the_file_that_is_tested(overlay: list[Manifest]) -> Non
     assert data == {"launch.py": (KUBERAY / "base" / "launch.py").read_text(encoding="utf-8")}
 
 
-def test_the_launcher_may_read_and_create_rayjobs_and_nothing_else(
+def test_the_launcher_may_read_list_and_create_rayjobs_and_nothing_else(
     overlay: list[Manifest],
 ) -> None:
     assert {m["kind"] for m in overlay if "rbac" in m["apiVersion"]} == {"Role", "RoleBinding"}
     assert of_kind(overlay, "Role")["anuvad-launcher"]["rules"] == [
-        {"apiGroups": ["ray.io"], "resources": ["rayjobs"], "verbs": ["get", "create"]}
+        {"apiGroups": ["ray.io"], "resources": ["rayjobs"], "verbs": ["get", "list", "create"]}
     ]
     bound = of_kind(overlay, "RoleBinding")["anuvad-launcher"]["subjects"]
     assert bound == [{"kind": "ServiceAccount", "name": "anuvad-launcher"}]
