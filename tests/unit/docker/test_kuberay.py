@@ -218,6 +218,16 @@ def test_a_ray_pod_may_write_to_tmp_shared_memory_and_the_storage(overlay: list[
         assert {volume["name"] for volume in pod["volumes"]} == set(mounts)
 
 
+def test_a_job_that_is_stopped_has_time_for_its_checkpoint(overlay: list[Manifest]) -> None:
+    from jobs.config import ComputeConfig
+
+    ray = [p for p in all_pods(overlay) if p["containers"][0]["name"] == "ray"]
+    for pod in ray:
+        variables = {v["name"]: v["value"] for v in pod["containers"][0]["env"]}
+        stopped_after = int(variables["RAY_JOB_STOP_WAIT_TIME_S"])
+        assert ComputeConfig().grace_s < stopped_after < pod["terminationGracePeriodSeconds"]
+
+
 def test_a_cluster_asks_for_a_token_and_holds_no_secret_in_clear(overlay: list[Manifest]) -> None:
     for job in of_kind(overlay, "RayJob").values():
         assert job["spec"]["rayClusterSpec"]["authOptions"] == {"mode": "token"}
