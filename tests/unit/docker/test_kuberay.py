@@ -310,6 +310,10 @@ def test_an_overlay_with_s3_has_no_volume_of_its_own(tmp_path: Path) -> None:
     for manifest in manifests:
         require_valid(manifest)
     assert of_kind(manifests, "PersistentVolumeClaim") == {}
+    # Copies of objects go where the volume would be, which has no limit as /tmp has.
+    settings = of_kind(manifests, "ConfigMap")["anuvad-settings"]["data"]
+    assert settings["ANUVAD_CACHE"] == "/data"
+    assert "compute.num_workers=4" in settings["ANUVAD_ARGUMENTS"]
     ray = [p for p in all_pods(manifests) if p["containers"][0]["name"] == "ray"]
     assert len(ray) == len(JOBS) * 2
     assert all({"name": "storage", "emptyDir": {}} in pod["volumes"] for pod in ray)
