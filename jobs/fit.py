@@ -16,9 +16,10 @@ from typing import Any
 
 from jobs.config import Config, resolved
 from jobs.events import Event
+from jobs.interrupted import folder_of, nearest_other, note, was_interrupted
 from jobs.ray_train import run_workers
 from jobs.signals import was_terminated
-from jobs.train_worker import CHECKPOINTS, HISTORY, TRAINING, TrainOrder
+from jobs.train_worker import HISTORY, TRAINING, TrainOrder
 from jobs.warm_start import START, refuse_other_tokenizers_of
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, code_fingerprint
@@ -143,9 +144,20 @@ def refuse_other_tokenizers(arrays: Artifact, tokenizer: Artifact) -> None:
 def plan_training(storage: Storage, spec: ArtifactSpec) -> StagePlan:
     """Whether the training would run, and why; nothing is run."""
     plan = plan_of(storage, spec)
-    if plan.state == "run" and storage.list(f"{CHECKPOINTS}/{spec.id}"):
+    if plan.state == "run" and was_interrupted(storage, spec.id):
         return StagePlan(plan.name, plan.state, "was interrupted")
     return plan
+
+
+def beside_interrupted(storage: Storage, spec: ArtifactSpec) -> str | None:
+    """That another training was interrupted, where this one would begin; see :mod:`.interrupted`.
+
+    A setting that was changed, perhaps by mistake, begins another training, and the one that was
+    under way waits until it is changed back.
+    """
+    if artifacts.find(storage, spec) is not None or was_interrupted(storage, spec.id):
+        return None
+    return nearest_other(storage, spec)
 
 
 def fit(
@@ -190,9 +202,10 @@ def fit(
         compute=config.compute,
         splits=(config.corpus.train_split, config.corpus.validation_split),
     )
+    note(storage, spec)
     run_workers(order, on_event)
     artifact = artifacts.load(storage, spec.id)
-    storage.delete(f"{CHECKPOINTS}/{spec.id}")
+    storage.delete(folder_of(spec.id))
     if was_terminated():
         # It came as the training ended; nobody wants to wait for what follows.
         raise KeyboardInterrupt

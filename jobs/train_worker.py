@@ -20,6 +20,7 @@ from typing import Any
 from jobs.config import ComputeConfig
 from jobs.events import Event, Pulse, WarningPoster
 from jobs.failures import Beat, Failure, in_one_line, is_of_exchange
+from jobs.interrupted import folder_of
 from jobs.vitals import Vitals
 from jobs.warm_start import START, start_weights
 from model.architectures import AnyModelConfig
@@ -31,7 +32,6 @@ from pipeline.stages import clean_shards, sampled_token_arrays, token_arrays
 from pipeline.storage import Storage
 from pipeline.tokenizer import LANGUAGES
 
-CHECKPOINTS = "checkpoints"
 WEIGHTS = "model.safetensors"
 HISTORY = "history.jsonl"
 TRAINING = "training.json"
@@ -169,7 +169,7 @@ def _train_here(order: TrainOrder, place: _Place, report: Callable[[Event], None
         tokenizers=(source, target),
         folder=CheckpointFolder(
             order.storage,
-            f"{CHECKPOINTS}/{order.spec.id}",
+            folder_of(order.spec.id),
             _identity(order, tensorize.id, tokenizer.id),
         ),
         workers=workers,
