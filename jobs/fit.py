@@ -11,12 +11,14 @@ holds   the artifact is a function of the data and of the sections ``model`` and
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs.config import Config, resolved
 from jobs.events import Event
 from jobs.interrupted import folder_of, nearest_other, note, was_interrupted
+from jobs.ownership import take_over
 from jobs.ray_train import run_workers
 from jobs.signals import was_terminated
 from jobs.train_worker import HISTORY, TRAINING, TrainOrder
@@ -195,6 +197,8 @@ def fit(
         return found
     connect()
     order = TrainOrder(
+        # Ray Train too would resume a name that it knows.
+        start=f"{spec.id}-{uuid.uuid4().hex[:8]}",
         storage=storage,
         spec=spec,
         model=config.model,
@@ -203,6 +207,7 @@ def fit(
         splits=(config.corpus.train_split, config.corpus.validation_split),
     )
     note(storage, spec)
+    take_over(storage, spec.id, order.start)
     run_workers(order, on_event)
     artifact = artifacts.load(storage, spec.id)
     storage.delete(folder_of(spec.id))
