@@ -194,6 +194,8 @@ def fit(
     spec = train_spec(config, specs, start.spec if start else None)
     found = artifacts.find(storage, spec)
     if found is not None:
+        # A command that was killed as it ended may have left them.
+        storage.delete(folder_of(spec.id))
         return found
     connect()
     order = TrainOrder(

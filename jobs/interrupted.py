@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from pipeline import artifacts
 from pipeline.artifacts import ArtifactSpec, differences, in_words
 from pipeline.storage import Storage
 
@@ -55,7 +56,7 @@ def nearest_other(storage: Storage, spec: ArtifactSpec) -> str | None:
 
 
 def _begun(storage: Storage) -> Iterator[tuple[ArtifactSpec, int]]:
-    """The trainings with a whole checkpoint and a note, and the update of their newest one."""
+    """Unfinished trainings with a whole checkpoint and a note, and the update of the newest one."""
     for name in storage.list(CHECKPOINTS):
         updates = _whole(storage, folder_of(name))
         path = f"{folder_of(name)}/{MADE_OF}"
@@ -67,7 +68,8 @@ def _begun(storage: Storage) -> Iterator[tuple[ArtifactSpec, int]]:
         except (ValueError, KeyError, TypeError):
             # What can't be read explains nothing, and nothing but words depends on it.
             continue
-        yield spec, max(updates)
+        if artifacts.find(storage, spec) is None:
+            yield spec, max(updates)
 
 
 def _whole(storage: Storage, folder: str) -> list[int]:

@@ -152,8 +152,8 @@ def main() -> None:
 
 def _unbalanced(bench: Bench, scratch: Path) -> Bench:
     """The corpus whose padding is asked for, prepared; ``bench`` itself where that is not there."""
-    found = default_data("bench")
-    if bench.corpus != default_data("bench-balanced") or found is None:
+    balanced, found = default_data("bench-balanced"), default_data("bench")
+    if found is None or balanced is None or bench.corpus != balanced.resolve():
         bench.prepare()
         return bench
     say("preparing the corpus whose lengths are not balanced")

@@ -83,6 +83,12 @@ def test_a_training_that_stands_is_compared_with_nothing(storage: Storage) -> No
     assert beside_interrupted(storage, done) is None
 
 
+def test_one_that_stands_was_not_interrupted_whatever_was_left_of_it(storage: Storage) -> None:
+    interrupt(storage, spec_of(), 20)
+    artifacts.commit(storage, spec_of(), [])
+    assert nearest_other(storage, spec_of(seed=2)) is None
+
+
 def test_one_that_has_no_whole_checkpoint_has_nothing_to_lose(storage: Storage) -> None:
     interrupt(storage, spec_of())
     assert nearest_other(storage, spec_of(seed=2)) is None
