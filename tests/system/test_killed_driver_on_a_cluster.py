@@ -49,6 +49,7 @@ def training_workers() -> list[int]:
 def test_what_it_left_behind_ends_and_the_same_command_goes_on_to_the_same_weights(
     address: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "undisturbed").mkdir()
     undisturbed = weights(finish(tmp_path / "undisturbed" / "storage"))
     storage = tmp_path / "storage"
     with Command(storage, SETTINGS, RAY_ADDRESS=address, **OPEN) as command:
