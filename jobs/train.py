@@ -25,7 +25,7 @@ from jobs.config import Config, dump_yaml, resolved
 from jobs.context import JobContext
 from jobs.evaluate import require_tests
 from jobs.events import Event
-from jobs.fit import fit, plan_training, read_summary, train_spec
+from jobs.fit import beside_interrupted, fit, plan_training, read_summary, train_spec
 from jobs.journal import Journal
 from jobs.lock import hold
 from jobs.prepare import run_stages
@@ -259,6 +259,9 @@ def _fit(
     started = time.monotonic()
     if not skipped:
         console.stage_started("train", plan_training(job.storage, spec).why)
+        beside = beside_interrupted(job.storage, spec)
+        if beside:
+            console.say("train", f"begins anew: {beside}")
         if warm:
             console.say("train", f"starts from the weights of version {warm.number} of {warm.name}")
         console.waiting("train", f"starting {config.compute.workers_in_words}")
