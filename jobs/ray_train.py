@@ -92,7 +92,8 @@ def _board(compute: ComputeConfig) -> Any:
 def _settings(order: TrainOrder, run_name: str, board: Any) -> dict[str, Any]:
     import ray.train
     from ray.train import FailureConfig, RunConfig
-    from ray.train.torch import TorchConfig
+
+    from jobs.process_group import ProcessGroupConfig
 
     compute = order.compute
     # Its annotations are those of the version before.
@@ -101,7 +102,7 @@ def _settings(order: TrainOrder, run_name: str, board: Any) -> dict[str, Any]:
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(compute.room_timeout_s)
     os.environ["RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S"] = str(compute.timeout_s)
     return {
-        "torch_config": TorchConfig(
+        "torch_config": ProcessGroupConfig(
             backend="nccl" if compute.use_gpu else "gloo", timeout_s=math.ceil(compute.timeout_s)
         ),
         "scaling_config": scaling(
