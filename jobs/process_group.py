@@ -14,7 +14,7 @@ from jobs.interface import name_interface
 
 
 @dataclass
-class ProcessGroupConfig(TorchConfig):  # type: ignore[misc]
+class ProcessGroupConfig(TorchConfig):
     """Ray Train's own settings, with the network interface found on each worker's node."""
 
     @property
@@ -23,11 +23,12 @@ class ProcessGroupConfig(TorchConfig):  # type: ignore[misc]
         return _Backend
 
 
-class _Backend(_TorchBackend):  # type: ignore[misc]
-    def on_start(self, worker_group: Any, backend_config: TorchConfig) -> None:
+class _Backend(_TorchBackend):
+    def on_start(self, worker_group: Any, backend_config: Any) -> None:
         worker_group.execute(_name_interface_here)
         super().on_start(worker_group, backend_config)
 
 
 def _name_interface_here() -> None:
-    name_interface(os.environ, ray.util.get_node_ip_address())
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    name_interface(os.environ, address)

@@ -156,8 +156,11 @@ def _first(failures: Mapping[int, Exception]) -> str:
 
 
 def _otherwise(error: Exception) -> str:
-    """What Ray Train says that did not come of a worker."""
+    """What Ray Train says that did not come of a worker's own code."""
     failures: Mapping[int, Exception] = getattr(error, "worker_failures", {})
-    return (
-        _first(failures) if failures else f"Ray Train stopped: {' '.join(str(error).split())[:300]}"
-    )
+    if failures:
+        return _first(failures)
+    # Ray's own text begins with a traceback, what it failed of is at its end.
+    cause = getattr(error, "controller_failure", error)
+    cause = getattr(cause, "cause", None) or cause
+    return f"Ray Train stopped: {' '.join(str(cause).split())[:300]}"

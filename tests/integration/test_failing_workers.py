@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs import ray_train
 from jobs.cluster import RaySession
 from pipeline.errors import TrainingError
 from pipeline.storage import Storage
@@ -105,3 +106,18 @@ def test_a_worker_that_is_late_for_the_exchange_ends_the_training_by_its_name(
     with pytest.raises(TrainingError, match=r"worker 0 \(process \d+ on \S+\) did not come to the"):
         training.run(fault)
     assert training.warnings() == []
+
+
+def test_a_group_that_cannot_form_says_of_what_without_rays_traceback() -> None:
+    from ray.exceptions import RayTaskError
+    from ray.train.v2.api.exceptions import ControllerError
+
+    cause = RuntimeError("Gloo connectFullMesh failed with [pair.cc:152]\ntimed out connecting")
+    trace = f"ray::execute() (pid=162, ip=198.18.48.4)\n  File x\n    ^^^^\nRuntimeError: {cause}"
+    failed = ControllerError(RayTaskError("execute", trace, cause))
+    assert ray_train._otherwise(failed) == (
+        "Ray Train stopped: Gloo connectFullMesh failed with [pair.cc:152] timed out connecting"
+    )
+    assert ray_train._otherwise(ControllerError(ValueError("no\nroom"))) == (
+        "Ray Train stopped: no room"
+    )
