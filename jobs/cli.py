@@ -15,6 +15,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,6 +56,16 @@ ModelOption = Annotated[
     str | None,
     typer.Option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION."),
 ]
+
+
+class ClusterJob(StrEnum):
+    """What ``anuvad submit`` starts."""
+
+    PREPARE = "prepare"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    PROMOTE = "promote"
+    RETRAIN = "retrain"
 
 
 @app.callback()
@@ -284,6 +295,72 @@ def schedule(
         from jobs.schedule import schedule as run_job
 
         code = run_job(job, config, overrides or [], cron, tz, once=once, address=address)
+        if code:
+            raise typer.Exit(code)
+
+
+@app.command()
+def submit(
+    config: ConfigArgument,
+    job: Annotated[ClusterJob, typer.Argument(metavar="JOB", help=f"{', '.join(ClusterJob)}.")],
+    address: Annotated[
+        str,
+        typer.Option(
+            "--address",
+            metavar="URL",
+            envvar="RAY_API_SERVER_ADDRESS",
+            help="The cluster's job server, http://HEAD:8265.",
+        ),
+    ],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE",
+            help="Settings in place of the file's; behind -- options of the job: -- --force.",
+        ),
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Print the job's name, and follow no log.")
+    ] = False,
+    stop: Annotated[
+        bool,
+        typer.Option("--stop", help="Ask the job under way to save where it stands and end."),
+    ] = False,
+) -> None:
+    """Run a job on a Ray cluster, with the code that is here.
+
+    Called again, it attaches to the job under way and shows its log from the beginning; a job that
+    has ended is started anew. Exits as the job does. Ctrl-C detaches: the job goes on.
+    """
+    with _user_errors():
+        from jobs import submit as submitting
+        from jobs.config import load_config
+        from jobs.console import JobConsole
+
+        loaded = load_config(config, submitting.split_words(words or [])[0])
+        console = JobConsole()
+
+        def say(text: str) -> None:
+            console.say("submit", text)
+
+        what = submitting.order(loaded, config, job.value, words or [])
+        with submitting.job_server(address) as jobs:
+            if stop:
+                submitting.stop(jobs, what, sys.stdout, say)
+                return
+            for warning in what.warnings:
+                console.warn(warning)
+            name = submitting.start(jobs, what, say).name
+            if detach:
+                print_line(name)
+                return
+            try:
+                code = submitting.follow(jobs, name, sys.stdout, say)
+            except KeyboardInterrupt:
+                say(f"detached; {name} goes on: the same command attaches, with --stop it ends it")
+                raise typer.Exit(
+                    EXIT_TERMINATED if was_terminated() else EXIT_INTERRUPTED
+                ) from None
         if code:
             raise typer.Exit(code)
 

@@ -203,6 +203,19 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
         ConfigError: saying what must hold, what was seen, and for an unknown key the nearest
             known one.
     """
+    data = settings_of(path, overrides)
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_explain(path, error, data)) from error
+
+
+def settings_of(path: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """What the file and the overrides say, and nothing else: the keys of a :class:`Config`.
+
+    Raises:
+        ConfigError: if it can't be read, or an override does not fit it.
+    """
     file = Path(path)
     if not file.is_file():
         near = sorted(p.name for p in Path("configs").glob("*.yaml"))
@@ -227,7 +240,7 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
             key, _, value = override.partition("=")
             # `update` also finds places in lists.
             OmegaConf.update(loaded, key, _parsed(key, value), merge=True)
-        data = OmegaConf.to_container(loaded, resolve=True)
+        data: Any = OmegaConf.to_container(loaded, resolve=True)
     except Exception as error:
         is_yaml = type(error).__module__.split(".")[0] == "yaml"
         if not is_yaml and not isinstance(
@@ -237,10 +250,8 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(
             f"the overrides {' '.join(overrides)} must fit {path}, but: {_one_line(error)}"
         ) from error
-    try:
-        return Config.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError(_explain(path, error, data)) from error
+    assert isinstance(data, dict)
+    return data
 
 
 def _parsed(key: str, value: str) -> Any:

@@ -3,26 +3,67 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import logging
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from jobs.cluster import quiet_environment
-from jobs.signals import take_sigterm
-from pipeline.errors import AnuvadError
+from jobs.job_logs import LogTail
+from jobs.signals import EXIT_TERMINATED, take_sigterm
+from pipeline.errors import AnuvadError, LostJobError
 
-_POLL_S = 1.0
+POLL_S = 1.0
 # Ray kills a job that was asked to stop after 3 seconds, unless this says otherwise.
 _STOP_WAIT = "RAY_JOB_STOP_WAIT_TIME_S"
 _ROOM_TO_END_S = 15.0
 # The agent of a busy machine has taken more than 90 seconds to come.
 _STARTING_S = 300.0
+# To connect, and to be answered.
+_REQUEST_S = (10.0, 30.0)
+# A head that is started anew takes a minute, a network longer.
+_LOST_S = 900.0
+# Of ours these say themselves which server is meant, whatever the environment names.
+_OVERRIDES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What a job server says of a job.
+
+    Attributes:
+        name: the submission id.
+        status: PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED.
+        started: when it was submitted.
+        exit_code: as a shell knows it; None while it runs, and where Ray knows none.
+        message: Ray's own words.
+    """
+
+    name: str
+    status: str
+    started: datetime.datetime
+    exit_code: int | None
+    message: str
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over."""
+        return self.status in ("SUCCEEDED", "FAILED", "STOPPED")
+
+    @property
+    def code(self) -> int:
+        """The exit code of its driver; where Ray knows none, what it would be for its status."""
+        if self.exit_code is not None:
+            return self.exit_code
+        return {"SUCCEEDED": 0, "STOPPED": EXIT_TERMINATED}.get(self.status, 1)
 
 
 class RayJobs:
@@ -36,6 +77,7 @@ class RayJobs:
 
     def __init__(self, client: Any, ray_address: str | None = None) -> None:
         self._client = client
+        self.address: str = client.get_address()
         self._told = f"export RAY_ADDRESS={ray_address}; " if ray_address else ""
 
     def submit(self, name: str, command: str, folder: Path | None, grace_s: float) -> bool:
@@ -44,7 +86,8 @@ class RayJobs:
         Args:
             name: its submission id.
             command: for a shell.
-            folder: copied to where it runs, and its working folder; None if it needs none.
+            folder: copied to where it runs, and its working folder; a zip is unpacked there; None
+                if it needs none.
             grace_s: what it is left, once asked to stop, before it is killed.
 
         Raises:
@@ -55,7 +98,7 @@ class RayJobs:
             environment["working_dir"] = str(folder)
         tries = Retrying(
             stop=stop_after_delay(_STARTING_S),
-            wait=wait_fixed(_POLL_S),
+            wait=wait_fixed(POLL_S),
             retry=retry_if_exception(_is_starting),
             reraise=True,
         )
@@ -70,36 +113,178 @@ class RayJobs:
             if "already exists" in str(error):
                 return False
             raise AnuvadError(
-                f"Ray's job server must take {name}, but: {' '.join(str(error).split())[:300]}"
+                f"Ray's job server must take {name}, but: {_in_words(error, 300)}"
             ) from error
         return True
 
+    def state(self, name: str) -> JobState:
+        """How a job is.
+
+        Raises:
+            AnuvadError: if the server does not answer, or has no such job.
+        """
+        return _state(self._asked(self._client.get_job_info, name))
+
+    def attempts(self, name: str) -> list[JobState]:
+        """The jobs called ``name``, ``name-2``, ``name-3`` and so on, in this order.
+
+        Raises:
+            AnuvadError: if the server does not answer.
+        """
+        listed = self._asked(self._client.list_jobs)
+        found = {}
+        for info in listed:
+            number = attempt_number(name, info.submission_id or "")
+            if number is not None:
+                found[number] = _state(info)
+        return [found[number] for number in sorted(found)]
+
+    def stop(self, name: str) -> None:
+        """Ask a job to end: SIGTERM, and after its grace period a SIGKILL.
+
+        Raises:
+            AnuvadError: if the server does not answer.
+        """
+        self._asked(self._client.stop_job, name)
+
+    def _asked(self, question: Callable[..., Any], *about: str) -> Any:
+        try:
+            return question(*about)
+        except Exception as error:  # those of requests, and of Ray
+            raise AnuvadError(
+                f"Ray's job server at {self.address} must answer, but: {_in_words(error, 200)}"
+            ) from error
+
     def wait(self, name: str, sleep: Callable[[float], None]) -> int:
-        """Wait for a job, showing what it says; its exit code, 1 where Ray knows none.
+        """Wait for a job, showing what it says; its exit code.
 
         Interrupted, it asks the job to stop and waits for that.
+
+        Raises:
+            LostJobError: see :meth:`follow`.
         """
+
+        def say(text: str) -> None:
+            sys.stderr.write(f"{text}\n")
+
         try:
-            return self._follow(name, sleep)
+            return self.follow(name, sys.stderr, say, sleep).code
         except KeyboardInterrupt:
-            self._client.stop_job(name)
-            self._follow(name, sleep)
+            self.stop(name)
+            self.follow(name, sys.stderr, say, sleep)
             raise
 
-    def _follow(self, name: str, sleep: Callable[[float], None]) -> int:
-        shown = 0
-        while True:
-            info = self._client.get_job_info(name)
-            said = self._client.get_job_logs(name)
-            sys.stderr.write(said[shown:])
-            sys.stderr.flush()
-            shown = len(said)
-            if info.status.is_terminal():
-                break
-            sleep(_POLL_S)
-        if info.driver_exit_code is not None:
-            return int(info.driver_exit_code)
-        return 0 if info.status == "SUCCEEDED" else 1
+    def follow(
+        self,
+        name: str,
+        out: TextIO,
+        say: Callable[[str], None],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> JobState:
+        """Show the log of a job from its beginning until the job has ended; how it ended.
+
+        A connection that is cut is made again: the job goes on meanwhile.
+
+        Args:
+            name: of the job.
+            out: takes the log.
+            say: takes a sentence when the connection is lost, and when it is there again.
+            sleep: between two looks.
+
+        Raises:
+            LostJobError: if the server does not answer for a quarter of an hour, or knows the job
+                no more.
+            OSError: if ``out`` takes no more.
+        """
+        tail = LogTail(self._client, name, out)
+        lost_at: float | None = None
+        try:
+            while True:
+                try:
+                    state = _state(self._client.get_job_info(name))
+                    whole = self._whole_log(name) if state.has_ended else None
+                except Exception as error:
+                    lost_at = self._lost(name, error, lost_at, say)
+                    # It may hang for an hour in a connection of which only one end is left.
+                    tail.disconnect()
+                else:
+                    if lost_at is not None:
+                        say(f"{self.address} answers again; {name} is {state.status.lower()}")
+                        lost_at = None
+                    if whole is not None:
+                        tail.finish(whole)
+                        return state
+                    tail.connect()
+                sleep(POLL_S)
+        finally:
+            tail.disconnect()
+
+    def _whole_log(self, name: str) -> str:
+        """The log of a job; nothing where the node that has it is no more."""
+        try:
+            return str(self._client.get_job_logs(name))
+        except RuntimeError as error:
+            if "status code 5" not in str(error):
+                raise
+            return ""
+
+    def _lost(
+        self, name: str, error: Exception, since: float | None, say: Callable[[str], None]
+    ) -> float:
+        """Since when the server has not answered, as ``time.monotonic`` counts."""
+        words = _in_words(error, 200)
+        if "status code 404" in words:
+            raise LostJobError(
+                f"{self.address} must know the job {name}, but does not: its Ray was started anew, "
+                f"and the same command starts the job again"
+            ) from error
+        if not _is_of_network(error) and "status code 5" not in words:
+            raise error
+        now = time.monotonic()
+        if since is None:
+            say(f"{self.address} does not answer, {name} may go on; trying again: {words}")
+            return now
+        if now - since > _LOST_S:
+            raise LostJobError(
+                f"{self.address} must answer, but has not for {_LOST_S / 60:.0f} minutes; {name} "
+                f"may go on there, and the same command attaches to it"
+            ) from error
+        return since
+
+
+def attempt_name(name: str, number: int) -> str:
+    """The name of a job's attempt: its own for the first."""
+    return name if number == 1 else f"{name}-{number}"
+
+
+def attempt_number(name: str, found: str) -> int | None:
+    """Which attempt of the job ``name`` is called ``found``; None if none is."""
+    if found == name:
+        return 1
+    number = found.removeprefix(f"{name}-")
+    return int(number) if number != found and number.isdecimal() else None
+
+
+def _state(info: Any) -> JobState:
+    code = info.driver_exit_code
+    return JobState(
+        name=info.submission_id,
+        status=str(info.status.value),
+        started=datetime.datetime.fromtimestamp((info.start_time or 0) / 1000, datetime.UTC),
+        # Python says -9 of a process that a shell says 137 of.
+        exit_code=None if code is None else int(code) if code >= 0 else 128 - int(code),
+        message=" ".join((info.message or "").split()),
+    )
+
+
+def _is_of_network(error: BaseException) -> bool:
+    import requests
+
+    return isinstance(error, requests.RequestException | ConnectionError)
+
+
+def _in_words(error: BaseException, length: int) -> str:
+    return " ".join(str(error).split())[:length]
 
 
 @contextlib.contextmanager
@@ -170,15 +355,55 @@ def _is_starting(error: BaseException) -> bool:
 
 def _client(address: str) -> Any:
     quiet_environment()
-    # What it would log of a package that it uploads.
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    # A job of ours belongs to this server's cluster, whatever else the environment names.
-    os.environ.pop("RAY_ADDRESS", None)
+    for name in _OVERRIDES:
+        os.environ.pop(name, None)
+    from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
+    # What it would log of a package that it uploads; it sets its own level as it is imported.
+    for logger in ("ray", JobSubmissionClient.__base__.__module__):
+        logging.getLogger(logger).setLevel(logging.ERROR)
+
+    class Client(JobSubmissionClient):
+        """Ray's own, which would wait for an answer for ever."""
+
+        def _do_request(self, *arguments: Any, **settings: Any) -> Any:
+            return super()._do_request(*arguments, **{"timeout": _REQUEST_S, **settings})
+
+        def _check_connection_and_version(self, *arguments: Any, **settings: Any) -> None:
+            super()._check_connection_and_version(*arguments, **settings)
+            require_same_ray(self._address, self._server_ray_version)
+
     try:
-        return JobSubmissionClient(address)
+        return Client(address)
+    except AnuvadError:
+        raise
+    except AuthenticationError as error:
+        raise AnuvadError(
+            f"{address} must let this machine in, but does not: {_first_sentence(error)}; set "
+            f"RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) to the token that "
+            f"its Ray was started with"
+        ) from error
     except Exception as error:  # those of requests, and of Ray
         raise AnuvadError(
-            f"a Ray job server must answer at {address}, but: {' '.join(str(error).split())[:200]}"
+            f"a Ray job server must answer at {address}, but: {_in_words(error, 200)}"
         ) from error
+
+
+def require_same_ray(address: str, there: str | None) -> None:
+    """Refuse a cluster of another version of Ray than this machine's.
+
+    Raises:
+        AnuvadError: naming both.
+    """
+    import ray
+
+    if there != ray.__version__:
+        raise AnuvadError(
+            f"the cluster at {address} must have Ray {ray.__version__}, as this machine has, but "
+            f"has {there}: install the same version here or there"
+        )
+
+
+def _first_sentence(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0].partition(". ")[0]

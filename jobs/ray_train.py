@@ -90,7 +90,8 @@ def _board(compute: ComputeConfig) -> Any:
 def _settings(order: TrainOrder, board: Any) -> dict[str, Any]:
     import ray.train
     from ray.train import FailureConfig, RunConfig
-    from ray.train.torch import TorchConfig
+
+    from jobs.process_group import ProcessGroupConfig
 
     compute = order.compute
     # Its annotations are those of the version before.
@@ -99,7 +100,7 @@ def _settings(order: TrainOrder, board: Any) -> dict[str, Any]:
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(compute.room_timeout_s)
     os.environ["RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S"] = str(compute.timeout_s)
     return {
-        "torch_config": TorchConfig(
+        "torch_config": ProcessGroupConfig(
             backend="nccl" if compute.use_gpu else "gloo", timeout_s=math.ceil(compute.timeout_s)
         ),
         "scaling_config": scaling(
@@ -153,8 +154,11 @@ def _first(failures: Mapping[int, Exception]) -> str:
 
 
 def _otherwise(error: Exception) -> str:
-    """What Ray Train says that did not come of a worker."""
+    """What Ray Train says that did not come of a worker's own code."""
     failures: Mapping[int, Exception] = getattr(error, "worker_failures", {})
-    return (
-        _first(failures) if failures else f"Ray Train stopped: {' '.join(str(error).split())[:300]}"
-    )
+    if failures:
+        return _first(failures)
+    # Ray's own text begins with a traceback, what it failed of is at its end.
+    cause = getattr(error, "controller_failure", error)
+    cause = getattr(cause, "cause", None) or cause
+    return f"Ray Train stopped: {' '.join(str(cause).split())[:300]}"

@@ -6,7 +6,7 @@ holds   a fire is one Ray job, whose submission id is the model's name and the t
         schedulers of one model on one cluster start it once; a fire that comes while the one before
         still runs is left out, since that one trains on all there is
 
-With an address the job runs on that cluster, with the configuration file as its working folder.
+With an address the job runs on that cluster, with the code that is here, see jobs/shipped_code.py.
 Without one Ray is started here for each fire, and stopped after it.
 """
 
@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.fires import fires, require_cron, time_zone
-from jobs.ray_jobs import RayJobs, cluster_jobs, local_jobs
+from jobs.ray_jobs import RayJobs, attempt_name, cluster_jobs, local_jobs
+from jobs.shipped_code import ARCHIVE, require_shared, ship
 from jobs.signals import EXIT_TRY_AGAIN
-from pipeline.errors import ConfigError
 from pipeline.storage import Storage
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 SCHEDULES = "schedules"
 MAX_TRIES = 3
-PROGRAM = "anuvad"
-"""What is called on a cluster, on whose nodes it must be installed."""
 
 # A machine that was asleep finds its clock far ahead: so often it is looked at.
 _LOOK_EVERY_S = 30.0
@@ -100,7 +98,7 @@ def schedule(
     require_cron(cron)
     clock = time_zone(zone)
     if address is not None:
-        _require_shared(job.config.storage)
+        require_shared(job.config)
     by = f"process {os.getpid()} on {socket.gethostname()}"
     said = Schedule(job.config.registry.name, cron, zone, None, None, None, by)
     code = 0
@@ -150,7 +148,7 @@ def _fire(
     code = EXIT_TRY_AGAIN
     with _jobs(address) as jobs:
         for attempt in range(1, MAX_TRIES + 1):
-            this = name if attempt == 1 else f"{name}-{attempt}"
+            this = attempt_name(name, attempt)
             with _command(config, overrides, is_local=address is None) as (entry, folder):
                 is_new = jobs.submit(this, entry, folder, job.config.compute.grace_s)
             how = "started" if is_new else "was started by another scheduler, is waited for"
@@ -170,24 +168,17 @@ def _jobs(address: str | None) -> contextlib.AbstractContextManager[RayJobs]:
 def _command(
     config: str, overrides: Sequence[str], is_local: bool
 ) -> Iterator[tuple[str, Path | None]]:
-    """What the job runs, and the folder that it needs beside it on a cluster."""
+    """What the job runs, and the archive that it needs on a cluster."""
     if is_local:
         # Paths in the configuration count from where the scheduler was started.
         words = [sys.executable, "-m", "jobs.cli", "retrain", config, *overrides]
         yield f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(words)}", None
         return
+    shipment = ship(config, overrides, ["retrain"])
     with tempfile.TemporaryDirectory(prefix="anuvad-job-") as scratch:
-        name = Path(config).name
-        (Path(scratch) / name).write_bytes(Path(config).read_bytes())
-        yield shlex.join([PROGRAM, "retrain", name, *overrides]), Path(scratch)
-
-
-def _require_shared(storage: str) -> None:
-    if "://" not in storage and not Path(storage).is_absolute():
-        raise ConfigError(
-            f"storage must be an absolute path or a URI for a job on a cluster, not {storage!r}: "
-            f"it would be a folder that is deleted with the job"
-        )
+        archive = Path(scratch) / ARCHIVE
+        archive.write_bytes(shipment.archive)
+        yield shipment.command, archive
 
 
 def _until(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+SHIPPED = "shipped.json"
+"""Beside the packages where they were shipped to a cluster: where they are from."""
 
 _PACKAGES = (
     *("anuvad", "torch", "ray", "sentencepiece", "mlflow", "sacrebleu", "pyarrow", "numpy"),
@@ -34,8 +38,11 @@ def requirements() -> list[str]:
 
 @cache
 def git_revision() -> str:
-    """The commit of the checkout that this code runs from; ``unknown`` outside of one."""
+    """The commit of the checkout that this code is from; ``unknown`` outside of one."""
     here = Path(__file__).resolve().parent
+    shipped = here.parent / SHIPPED
+    if shipped.is_file():
+        return str(json.loads(shipped.read_bytes())["revision"])
     try:
         commit = _git(here, "rev-parse", "HEAD")
         dirty = _git(here, "status", "--porcelain", "--untracked-files=no")

@@ -7,6 +7,7 @@
     ├── TrainingError        training can't go on
     ├── RegistryError        the model registry refused, or has no such model
     ├── OutageError          MLflow does not answer, or with an error of its own (exit code 3)
+    ├── LostJobError         a cluster does not say any more how its job is      (exit code 69)
     └── BusyError            another process holds what this one needs
         └── LostLockError    another process has taken over what this one held
 
@@ -49,6 +50,12 @@ class OutageError(AnuvadError):
     """MLflow does not answer, answers with an error of its own, or lets nobody in for now."""
 
     exit_code = 3
+
+
+class LostJobError(AnuvadError):
+    """A cluster does not answer, or has forgotten the job; how the job ended is not known."""
+
+    exit_code = 69  # EX_UNAVAILABLE of sysexits.h
 
 
 class BusyError(AnuvadError):

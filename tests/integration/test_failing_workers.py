@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from jobs import ray_train
 from jobs.cluster import RaySession
 from pipeline.errors import TrainingError
 from pipeline.storage import Storage
@@ -136,3 +137,18 @@ def assert_ended(folder: Path) -> None:
     processes = [int((folder / f"process-{rank}").read_text()) for rank in (0, 1)]
     while any(map(psutil.pid_exists, processes)):
         time.sleep(0.2)
+
+
+def test_a_group_that_cannot_form_says_of_what_without_rays_traceback() -> None:
+    from ray.exceptions import RayTaskError
+    from ray.train.v2.api.exceptions import ControllerError
+
+    cause = RuntimeError("Gloo connectFullMesh failed with [pair.cc:152]\ntimed out connecting")
+    trace = f"ray::execute() (pid=162, ip=198.18.48.4)\n  File x\n    ^^^^\nRuntimeError: {cause}"
+    failed = ControllerError(RayTaskError("execute", trace, cause))
+    assert ray_train._otherwise(failed) == (
+        "Ray Train stopped: Gloo connectFullMesh failed with [pair.cc:152] timed out connecting"
+    )
+    assert ray_train._otherwise(ControllerError(ValueError("no\nroom"))) == (
+        "Ray Train stopped: no room"
+    )

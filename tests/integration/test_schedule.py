@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import os
+import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from jobs.console import JobConsole
 from jobs.context import JobContext
 from jobs.ray_jobs import RayJobs, cluster_jobs
 from jobs.schedule import schedule, schedule_of, submission_id
+from jobs.shipped_code import Shipment, ship
 from pipeline.errors import AnuvadError, ConfigError
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -105,11 +108,15 @@ def test_each_fire_is_a_job_by_its_time_and_one_that_asks_for_it_is_tried_again(
     # The first job is taken off its machine; what stands in for a retraining says so once.
     program = tmp_path / "anuvad"
     program.write_text(
-        f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n[ -e {tmp_path}/again ] && exit 0\n'
-        f"touch {tmp_path}/again; exit 75\n"
+        f'#!/bin/sh\necho "$@" $(ls *.yaml) >> {tmp_path}/calls\n'
+        f"[ -e {tmp_path}/again ] && exit 0\ntouch {tmp_path}/again; exit 75\n"
     )
     program.chmod(0o755)
-    monkeypatch.setattr(scheduling, "PROGRAM", str(program))
+
+    def ship_stand_in(config: str, overrides: Sequence[str], words: Sequence[str]) -> Shipment:
+        return replace(ship(config, overrides, words), command=shlex.join([str(program), *words]))
+
+    monkeypatch.setattr(scheduling, "ship", ship_stand_in)
     clock = Clock("2026-03-28T20:00")
     config = load_config(str(SEED), [f"storage={tmp_path}/storage"])
     with JobContext(config, JobConsole()) as job:
@@ -126,7 +133,7 @@ def test_each_fire_is_a_job_by_its_time_and_one_that_asks_for_it_is_tried_again(
         )
         said = schedule_of(job.storage, "seed")
     assert code == 0
-    assert (tmp_path / "calls").read_text() == "retrain seed.yaml train.seed=2\n" * 2
+    assert (tmp_path / "calls").read_text() == "retrain seed.yaml\n" * 2
     assert said is not None
     assert (said["last_job"], said["last_code"], said["next_fire"]) == (
         "anuvad-seed-20260328T203000Z",

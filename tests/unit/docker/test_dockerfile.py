@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from dockerfile import Stage, as_script, lineage, needed, read_stages
 
@@ -96,7 +97,7 @@ def test_all_targets_take_their_packages_from_the_constraints(stages: dict[str, 
     pinned = [
         line.partition("==")[0] for line in (REPOSITORY / "constraints.txt").read_text().split("\n")
     ]
-    assert {"torch", "mlflow", "psycopg2-binary"} <= set(pinned)
+    assert {"torch", "mlflow", "psycopg-binary"} <= set(pinned)
     for target in TARGETS:
         steps = [text for stage in needed(stages, target) for text in stage.all("RUN")]
         assert all("-c constraints.txt" in text for text in steps if "pip install" in text)
@@ -143,3 +144,11 @@ def test_a_script_of_the_steps_follows_stages_arguments_and_folders(tmp_path: Pa
         "cp -r /root/dir/src/a /root/dir/srv/a\n"
         ")\n"
     )
+
+
+def test_mlflow_has_the_driver_that_its_database_uri_asks_for(stages: dict[str, Stage]) -> None:
+    # Which one `postgresql://` means has changed with SQLAlchemy 2.1.
+    driver = make_url("postgresql://mlflow@db:5432/mlflow").get_dialect().driver
+    assert driver == "psycopg"
+    (install,) = (text for text in stages["environment-mlflow"].all("RUN") if " mlflow " in text)
+    assert f'"{driver}[binary]"' in install

@@ -27,6 +27,7 @@ COMMANDS = (
     "rollback",
     "retrain",
     "schedule",
+    "submit",
     "plan",
     "status",
     "sync",
