@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from command_line import SEED
 from jobs import promote as promotion
+from jobs.cli import status as show_status
 from jobs.context import JobContext
+from jobs.evaluate import asked_tests
 from jobs.gate import Verdict
 from jobs.lease import holders
-from jobs.moves import Move, history, move_champion, moving
+from jobs.moves import MOVE_TAG, Move, history, move_champion, moving
 from jobs.promote import VERDICT_TAG, is_decided, promote, verdict_of
 from jobs.registry import CHAMPION, Version
 from jobs.rollback import rollback
 from jobs.status import status
-from pipeline.errors import LostLockError, RegistryError
+from pipeline.errors import ConfigError, LostLockError, RegistryError
 from scored_versions import REFERENCES, add_version, corpus, open_job, translations
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
@@ -241,3 +245,29 @@ def test_status_tells_the_moves_the_latest_first(job: JobContext) -> None:
     assert lock["name"] == "promote-seed"
     assert lock["holder"] == str(held.holder)
     assert json.dumps(found)
+
+
+def test_status_tells_a_move_that_may_not_have_been_done(
+    job: JobContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = promoted(job, 12)
+    with moving(job, "seed") as held:
+        move = Move("2026-03-28T20:30:00+00:00", "1", "2", "promoted", "better", "me", False)
+        job.registry.set_tags(
+            first, {f"{MOVE_TAG}20260328T203000.000000Z": json.dumps(asdict(move))}
+        )
+        held.check()
+    show_status(str(SEED), [f"storage={job.storage.uri}"])
+    told = [line for line in capsys.readouterr().out.splitlines() if "→" in line]
+    assert ["or was about to be" in line for line in told] == [False, True]
+
+
+def test_a_test_set_that_was_asked_for_and_is_none_is_named_as_it_was_typed(
+    job: JobContext,
+) -> None:
+    test_corpus = corpus(job.storage)
+    assert asked_tests(job, test_corpus, None) == ("test",)
+    assert asked_tests(job, test_corpus, ["test", "test"]) == ["test"]
+    with pytest.raises(ConfigError) as refused:
+        asked_tests(job, test_corpus, ["test", "nope"])
+    assert str(refused.value) == "--test must name splits of the corpus (test), not nope"
