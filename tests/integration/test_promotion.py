@@ -26,7 +26,11 @@ from jobs.status import status
 from pipeline.errors import ConfigError, LostLockError, RegistryError
 from scored_versions import REFERENCES, add_version, corpus, open_job, translations
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.integration,
+    # SQLAlchemy's, of MLflow's code.
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+]
 
 
 @pytest.fixture

@@ -150,7 +150,7 @@ def test_other_reasons_are_one_line_of_some_length() -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's, of its own code
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 def test_an_experiment_that_was_deleted_is_named_at_once_with_what_brings_it_back(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
