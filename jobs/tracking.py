@@ -245,6 +245,13 @@ class MlflowRun:
     def _experiment(self, uri: str, name: str) -> str:
         existing = self._client.get_experiment_by_name(name)
         if existing is not None:
+            if existing.lifecycle_stage != "active":
+                # Its name is taken until it is gone for good.
+                raise RegistryError(
+                    f"the experiment {name} at {uri} must stand, but was deleted; `mlflow "
+                    f"experiments restore -x {existing.experiment_id}` brings it back, or "
+                    f"tracking.experiment names another"
+                )
             return str(existing.experiment_id)
         location = None
         if uri.startswith(_SQLITE) and self._storage.local_root is not None:
