@@ -12,7 +12,9 @@ from dataclasses import dataclass
 _HASHES, _HASHES_LEFT = 24, 16
 _CLEAN_FILES, _DEDUP_FILES, _ARRAY_FILES = 3, 2, 1
 _REASONS = 3
-_POINTER = 8
+# by-english-00000-of-20000.too_many_copies_english.drops.npy, and what tells its length.
+_NAME = 60
+_IN_FLIGHT = 256
 _CORES = 64
 
 
@@ -96,9 +98,9 @@ class Size:
         return into_shards + self.ranges**2 + _REASONS * into_shards
 
     @property
-    def driver_bytes(self) -> int:
-        """Of the lists of such drops that the command holds, a list a shard."""
-        return _POINTER * _REASONS * self.ranges * self.shards
+    def sent_bytes(self) -> int:
+        """Of the names of such drops, as many tasks being under way as are handed to Ray."""
+        return _NAME * _REASONS * self.ranges * min(self.shards, _IN_FLIGHT)
 
 
 def needs(rates: Rates, size: Size) -> dict[str, str]:
@@ -124,7 +126,7 @@ def needs(rates: Rates, size: Size) -> dict[str, str]:
         "cores: tensorize": in_time(n * rates.tensorize_s),
         "one core a vocabulary, at once": in_time(alone_s),
         f"all of it on {_CORES} cores": in_time(spread_s / min(_CORES, size.shards) + alone_s),
-        "memory: command, dedup's lists": in_bytes(size.driver_bytes),
+        "memory: names, sent by dedup": in_bytes(size.sent_bytes),
         "memory: lengths, a training worker": in_bytes(n * rates.length_bytes),
         "maps of a training worker": f"{size.shards:,}",
         "files · manifests": f"{size.files:,} · {in_bytes(size.files * rates.file_bytes)}",

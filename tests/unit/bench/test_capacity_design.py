@@ -41,8 +41,8 @@ def test_a_corpus_is_cut_as_the_stages_cut_it() -> None:
 def test_dedup_opens_files_of_shards_times_ranges() -> None:
     # Two ranges look into two shards, two into two, two shards into two ranges' drops of 3 reasons.
     assert SMALL.range_reads == 4 + 4 + 12
-    # Two lists of six names.
-    assert SMALL.driver_bytes == 2 * 6 * 8
+    # Two tasks are under way, each with six names.
+    assert SMALL.sent_bytes == 2 * 6 * 60
 
 
 def test_ten_times_the_pairs_are_a_hundred_times_the_reads() -> None:
