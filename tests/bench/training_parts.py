@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from measure import cpu_seconds
 from torch import nn
 from training_job import bench_config, bench_data, useful_flops
 
@@ -109,10 +110,11 @@ def _loop(options: argparse.Namespace) -> dict[str, float]:
     padded = real = 0
     started = time.perf_counter()
     measured_from: float | None = None
+    cpu_from = 0.0
     while True:
         now = time.perf_counter()
         if measured_from is None and now - started >= options.warmup_s:
-            measured_from = now
+            measured_from, cpu_from = now, cpu_seconds()
             tokens, flops, padded, real = 0.0, 0.0, 0, 0
         elif measured_from is not None and now - measured_from >= options.seconds:
             break
@@ -132,6 +134,7 @@ def _loop(options: argparse.Namespace) -> dict[str, float]:
     elapsed = time.perf_counter() - measured_from
     return {
         "tokens_per_second": tokens / elapsed,
+        "tokens_per_cpu_second": tokens / (cpu_seconds() - cpu_from),
         "gflops": flops / elapsed / 1e9,
         "padding": 1 - real / padded,
     }
