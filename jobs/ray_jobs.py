@@ -214,7 +214,7 @@ class RayJobs:
                     if whole is not None:
                         tail.finish(whole)
                         return state
-                    tail.connect()
+                    tail.connect(say)
                 sleep(POLL_S)
         finally:
             tail.disconnect()
@@ -366,6 +366,11 @@ def _client(address: str) -> Any:
 
     class Client(JobSubmissionClient):
         """Ray's own, which would wait for an answer for ever."""
+
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **settings)
+            # None is what aiohttp warns of.
+            self._ssl_context = True if self._ssl_context is None else self._ssl_context
 
         def _do_request(self, *arguments: Any, **settings: Any) -> Any:
             return super()._do_request(*arguments, **{"timeout": _REQUEST_S, **settings})

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.fires import fires, require_cron, time_zone
 from jobs.ray_jobs import RayJobs, attempt_name, cluster_jobs, local_jobs
-from jobs.shipped_code import ARCHIVE, require_shared, ship
+from jobs.shipped_code import ARCHIVE, ship
 from jobs.signals import EXIT_TRY_AGAIN
 from pipeline.storage import Storage
 
@@ -92,13 +92,14 @@ def schedule(
         The exit code of the last job.
 
     Raises:
-        ConfigError: if the expression, the zone, or for a cluster the storage can't be.
+        ConfigError: if the expression or the zone can't be, or the configuration on a cluster.
         AnuvadError: if the cluster does not answer.
     """
     require_cron(cron)
     clock = time_zone(zone)
     if address is not None:
-        require_shared(job.config)
+        # What is refused is refused now, and not at night.
+        ship(config, overrides, ["retrain"])
     by = f"process {os.getpid()} on {socket.gethostname()}"
     said = Schedule(job.config.registry.name, cron, zone, None, None, None, by)
     code = 0

@@ -123,7 +123,7 @@ def test_each_fire_is_a_job_by_its_time_and_one_that_asks_for_it_is_tried_again(
         code = schedule(
             job,
             str(SEED),
-            ["train.seed=2"],
+            [f"storage={tmp_path}/storage", "train.seed=2"],
             "0 2 * * *",
             "Asia/Kolkata",
             once=True,
