@@ -89,8 +89,14 @@ class RayJobs:
     def _follow(self, name: str, sleep: Callable[[float], None]) -> int:
         shown = 0
         while True:
-            info = self._client.get_job_info(name)
-            said = self._client.get_job_logs(name)
+            try:
+                info = self._client.get_job_info(name)
+                said = self._client.get_job_logs(name)
+            except Exception as error:  # its own, and those of requests
+                raise AnuvadError(
+                    f"Ray's job server must say how {name} is, but: "
+                    f"{' '.join(str(error).split())[:300]}"
+                ) from error
             sys.stderr.write(said[shown:])
             sys.stderr.flush()
             shown = len(said)
