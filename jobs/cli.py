@@ -131,11 +131,16 @@ def evaluate(
         from jobs.evaluate import asked_tests, corpus_of, pick_version
         from jobs.evaluate import evaluate as run_job
         from jobs.evaluation_report import write_evaluation_report
+        from jobs.renewed_card import renew_card
 
         version = pick_version(job, model)
         corpus = corpus_of(job)
         evaluation = run_job(job, version, corpus, asked_tests(job, corpus, test))
         report = write_evaluation_report(job, evaluation, corpus, sys.argv)
+        if any(not found.skipped for found in evaluation.tests.values()):
+            why = renew_card(job, evaluation, corpus)
+            if why is not None:
+                job.console.say("card", f"stays as it is: {why}")
         if as_json:
             _print_json(evaluation.as_json() | {"report": str(report)})
         else:

@@ -239,7 +239,9 @@ class RayJobs:
                 f"and the same command starts the job again"
             ) from error
         if not _is_of_network(error) and "status code 5" not in words:
-            raise error
+            if not isinstance(error, RuntimeError):
+                raise error
+            raise AnuvadError(f"{self.address} must tell of {name}, but: {words}") from error
         now = time.monotonic()
         if since is None:
             say(f"{self.address} does not answer, {name} may go on; trying again: {words}")

@@ -215,6 +215,14 @@ class Registry:
         with mlflow_errors(f"store {path.name}"):
             self._client.log_artifact(version.run_id, str(path), folder)
 
+    def run_tag(self, version: Version, key: str) -> str | None:
+        """A tag of the run that made the version; None where there is no such tag or run."""
+        if not self._run_stands(version):
+            return None
+        with mlflow_errors(f"say the tag {key}"):
+            tags: Mapping[str, str] = self._client.get_run(version.run_id).data.tags
+        return tags.get(key)
+
     def write_card(self, version: Version, card: str) -> None:
         """Store a model card with the version: in its run, and as its description."""
         from jobs.model_card import CARD, description_of

@@ -50,6 +50,17 @@ def test_an_object_store_can_not_hold_the_database(monkeypatch: pytest.MonkeyPat
         tracking_uri_at(None, "mock://bucket")
 
 
+def test_a_folder_that_would_cut_off_the_database_s_uri_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking_uri_at(None, "/data/हिन्दी #1") == "sqlite:////data/हिन्दी #1/mlflow.db"
+    for folder in ("/data/why?", "/data/a%20b"):
+        with pytest.raises(ConfigError, match=r"without \? and % in its path"):
+            tracking_uri_at(None, folder)
+    assert tracking_uri_at("http://server", "/data/why?") == "http://server"
+
+
 @pytest.mark.parametrize("environment", [None, "http://environment"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's, of its own code
 def test_to_open_one_storage_s_mlflow_does_not_make_it_that_of_the_next_storage(
