@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from command_line import REPOSITORY, SEED
+from command_line import REPOSITORY, SEED, environment, run
 from jobs import shipped_code
 from jobs.arrival import require_environment, wrong_packages
 from jobs.config import load_config
 from jobs.ray_jobs import JobState, attempt_name, attempt_number, require_same_ray
 from jobs.shipped_code import Shipment, local_sources, ship
 from jobs.submit import how_it_ended, split_words
+from jobs.versions import git_revision
 from pipeline.errors import AnuvadError, ConfigError
 
 SHARED = "storage=/mnt/anuvad"
@@ -153,6 +155,31 @@ def test_packages_that_a_node_lacks_or_has_otherwise_are_named(
     assert lacks == "no nosuch-package"
     assert other.startswith("numpy 2.")
     assert other.endswith(", not <1")
+
+
+@pytest.mark.integration
+def test_what_was_shipped_runs_where_it_arrives_and_knows_its_commit(tmp_path: Path) -> None:
+    for name, content in unpacked(ship(str(SEED), [SHARED], RETRAIN)).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    asks = "import jobs.versions as v; print(v.__file__, v.git_revision())"
+    ours = environment(PYTHONPATH=str(tmp_path))
+    done = run([sys.executable, "-c", asks], tmp_path, env=ours)
+    assert done.out.split() == [str(tmp_path / "jobs" / "versions.py"), git_revision()]
+    # Not under Ray, the Python is that of the PATH.
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("sed", "tr"):
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    shell = str(shutil.which("sh"))
+    none = run([shell, "run", "plan", "-h"], tmp_path, env=ours | {"PATH": str(tools)})
+    assert none.code == 2
+    assert none.err == "error: the head of the cluster must have python3 on the PATH of its Ray\n"
+    (tools / "python3").write_text(f'#!{shell}\nexec {sys.executable} "$@"\n')
+    (tools / "python3").chmod(0o755)
+    there = run([shell, "run", "plan", "-h"], tmp_path, env=ours | {"PATH": str(tools)})
+    assert (there.code, there.err) == (0, "")
+    assert there.out.startswith("Usage: anuvad plan")
 
 
 def test_another_ray_is_refused_in_a_sentence() -> None:
