@@ -38,10 +38,11 @@ _OF_RAY = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     # A busy machine needs more than half a minute for a raylet.
-    "RAY_raylet_start_wait_time_s": "120",
-    # A node that is silent is given up after eight seconds, not eighteen.
+    "RAY_raylet_start_wait_time_s": "60",
+    # A node that is silent is given up after some ten seconds, not after fifty; one that is
+    # only slow, on a busy machine, is not.
     "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_timeout_ms": "3000",
     "RAY_health_check_failure_threshold": "3",
     "OMP_NUM_THREADS": "1",
 }
