@@ -29,6 +29,7 @@ from jobs.signals import (
     take_sigterm,
     was_terminated,
 )
+from jobs.terminal import harmless
 from pipeline.errors import AnuvadError, BusyError, ConfigError, OutageError
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION."),
+]
+TestOption = Annotated[
+    list[str] | None, typer.Option("--test", metavar="NAME", help="Only this test set.")
 ]
 
 
@@ -119,22 +123,24 @@ def evaluate(
     config: ConfigArgument,
     overrides: Overrides = None,
     model: ModelOption = None,
-    test: Annotated[
-        list[str] | None, typer.Option("--test", metavar="NAME", help="Only this test set.")
-    ] = None,
+    test: TestOption = None,
     as_json: Json = False,
 ) -> None:
     """Translate the test sets with a registered version and score it."""
     with _job(config, overrides, reads_registry=True) as job:
-        from jobs.evaluate import corpus_of, pick_version
+        from jobs.evaluate import asked_tests, corpus_of, pick_version
         from jobs.evaluate import evaluate as run_job
         from jobs.evaluation_report import write_evaluation_report
+        from jobs.renewed_card import renew_card
 
         version = pick_version(job, model)
-        tests = test or list(job.config.evaluation.tests)
         corpus = corpus_of(job)
-        evaluation = run_job(job, version, corpus, tests)
+        evaluation = run_job(job, version, corpus, asked_tests(job, corpus, test))
         report = write_evaluation_report(job, evaluation, corpus, sys.argv)
+        if any(not found.skipped for found in evaluation.tests.values()):
+            why = renew_card(job, evaluation, corpus)
+            if why is not None:
+                job.console.say("card", f"stays as it is: {why}")
         if as_json:
             _print_json(evaluation.as_json() | {"report": str(report)})
         else:
@@ -162,18 +168,16 @@ def compare(
         ),
     ],
     overrides: Overrides = None,
-    test: Annotated[
-        list[str] | None, typer.Option("--test", metavar="NAME", help="Only this test set.")
-    ] = None,
+    test: TestOption = None,
     as_json: Json = False,
 ) -> None:
     """Hold two registered versions against each other."""
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.compare import compare as run_job
-        from jobs.evaluate import corpus_of
+        from jobs.evaluate import asked_tests, corpus_of
 
-        tests = test or list(job.config.evaluation.tests)
-        compared = run_job(job, models, corpus_of(job), tests)
+        corpus = corpus_of(job)
+        compared = run_job(job, models, corpus, asked_tests(job, corpus, test))
         if as_json:
             _print_json(compared.as_json())
         else:
@@ -406,7 +410,12 @@ def status(config: ConfigArgument, overrides: Overrides = None, as_json: Json = 
             _print_table(("version", "alias", "created", "BLEU (intl)", "gate"), rows)
         if found["moves"]:
             moves = [
-                (m["at"], f"{m['before'] or 'none'} → {m['champion']}", m["how"], m["why"])
+                (
+                    m["at"],
+                    f"{m['before'] or 'none'} → {m['champion']}",
+                    m["how"] if m["done"] else f"{m['how']}, or was about to be",
+                    m["why"],
+                )
                 for m in found["moves"]
             ]
             _print_table(("champion since", "version", "how", "why"), moves)
@@ -785,8 +794,10 @@ def _interrupted(terminated: int) -> typer.Exit:
 
 
 def print_line(text: str, error: bool = False) -> None:
-    """One line to standard output, or to standard error."""
+    """One line to standard output, or to standard error; harmless where that is a terminal."""
     stream = sys.stderr if error else sys.stdout
+    if stream.isatty():
+        text = harmless(text)
     stream.write(f"{text}\n")
     stream.flush()
 
@@ -805,7 +816,7 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(Text(column), overflow="fold")
     for row in rows:
         # What is in brackets, or behind a backslash, is text and no style.
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(harmless(cell)) for cell in row))
     console = Console(highlight=False)
     Console(highlight=False, width=None if console.is_terminal else 200).print(table)
 

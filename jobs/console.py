@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from jobs.terminal import harmless
 from jobs.training_lines import resumed_line, update_line, validation_line
 from pipeline.stages import StageResult
 
@@ -131,6 +132,7 @@ class JobConsole:
             self._tasks.clear()
 
     def _bar(self, name: str, done: int, total: int | None, text: str) -> None:
+        text = harmless(text)
         if self._progress is None:
             self._progress = Progress(
                 SpinnerColumn(),
@@ -188,4 +190,4 @@ def counts_line(counts: dict[str, int]) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
+    return harmless(text).replace("[", r"\[")

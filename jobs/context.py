@@ -59,7 +59,7 @@ class JobContext:
         """The model registry."""
         from jobs.registry import Registry
 
-        return Registry(self.tracking_uri)
+        return Registry(self.tracking_uri, self.console.warn)
 
     def connect(self) -> None:
         """Connect to Ray, unless that is done."""

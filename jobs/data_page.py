@@ -54,7 +54,7 @@ def render_data_page(data: DataPage) -> str:
 def _summary(report: DataReport) -> str:
     """The funnel of training in a sentence."""
     train = report.splits[0]
-    raw, kept = (step.pairs or 0 for step in (train.total.steps[0], train.total.steps[-1]))
+    raw, kept = (step.pairs for step in (train.total.steps[0], train.total.steps[-1]))
     read = "" if train.visited == raw else f"{number(train.visited)} are within the caps, of which "
     share = percent(kept, train.visited)
     return f"Of {number(raw)} training pairs {read}{number(kept)} are kept: {share}."
@@ -66,7 +66,7 @@ class Bar:
 
     Attributes:
         name: of the step.
-        pairs: that were left after it; None if nobody counted.
+        pairs: that were left after it.
         share: of the first step's pairs.
         lost: pairs that the step before had and this one has not.
         lost_share: the same as a share of the first step's pairs.
@@ -74,7 +74,7 @@ class Bar:
     """
 
     name: str
-    pairs: int | None
+    pairs: int
     share: float
     lost: int
     lost_share: float
@@ -206,23 +206,22 @@ def _split_view(split: SplitReport, several: bool) -> SplitView:
 
 
 def _funnel_view(caption: str, funnel: Funnel) -> FunnelView:
-    total = max(1, funnel.steps[0].pairs or 0)
+    before = funnel.steps[0].pairs
+    total = max(1, before)
     bars: list[Bar] = []
-    before = funnel.steps[0].pairs or 0
     for step in funnel.steps:
-        pairs = before if step.pairs is None else step.pairs
-        lost = before - pairs
+        lost = before - step.pairs
         bars.append(
             Bar(
                 step.name,
                 step.pairs,
-                0.0 if step.pairs is None else pairs / total,
+                step.pairs / total,
                 lost,
                 lost / total,
                 by_choice=step.name == "within the cap",
             )
         )
-        before = pairs
+        before = step.pairs
     return FunnelView(caption, tuple(bars))
 
 

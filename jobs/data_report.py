@@ -43,10 +43,10 @@ _VIRAMA = "\u094d"
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a funnel: ``pairs`` were left after it; None if nobody counted them."""
+    """One step of a funnel: ``pairs`` were left after it."""
 
     name: str
-    pairs: int | None
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def _split_report(made: Mapping[str, Artifact], split: str, sources: Sequence[st
     clean = made["clean"]
     present = [s for s in sources if made["corpus"].counts.get(f"{s}/{split}_rows")]
     has_cap = f"{split}_over_cap" in clean.counts
-    funnels = [_funnel(made, split, source, len(present), has_cap) for source in (None, *present)]
+    funnels = [_funnel(made, split, source, has_cap) for source in (None, *present)]
     stages = (made[name] for name in ("clean", "dedup", "tensorize"))
     return SplitReport(
         split,
@@ -213,26 +213,18 @@ def _split_report(made: Mapping[str, Artifact], split: str, sources: Sequence[st
     )
 
 
-def _funnel(
-    made: Mapping[str, Artifact], split: str, source: str | None, sources: int, has_cap: bool
-) -> Funnel:
+def _funnel(made: Mapping[str, Artifact], split: str, source: str | None, has_cap: bool) -> Funnel:
     prefix = split if source is None else f"{source}/{split}"
 
     def step(name: str, stage: str, key: str) -> Step:
         return Step(name, made[stage].counts.get(f"{prefix}_{key}", 0))
 
-    tokenized = step("tokenized", "tensorize", "pairs")
-    if source is not None and not any("/" in key for key in made["tensorize"].counts):
-        # Token arrays that were counted by split only: of one source that is the same.
-        tokenized = Step("tokenized", made["tensorize"].counts[f"{split}_pairs"])
-        if sources > 1:
-            tokenized = Step("tokenized", None)
     steps = [
         step("raw", "corpus", "rows"),
         *([step("within the cap", "clean", "visited")] if has_cap else []),
         step("clean", "clean", "kept"),
         step("without copies and leaks", "dedup", "kept"),
-        tokenized,
+        step("tokenized", "tensorize", "pairs"),
     ]
     return Funnel(source, tuple(steps))
 

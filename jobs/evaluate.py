@@ -201,8 +201,27 @@ def evaluate(
     return Evaluation(version, found, metric_problems(job.config.evaluation))
 
 
-def require_tests(corpus: Artifact, tests: Sequence[str]) -> None:
+def asked_tests(job: JobContext, corpus: Artifact, asked: Sequence[str] | None) -> Sequence[str]:
+    """The test sets that ``--test`` names; those of the configuration where it was not given.
+
+    Raises:
+        ConfigError: if the corpus does not have them.
+    """
+    if not asked:
+        return job.config.evaluation.tests
+    require_tests(corpus, asked, "--test")
+    return list(dict.fromkeys(asked))
+
+
+def require_tests(
+    corpus: Artifact, tests: Sequence[str], named_by: str = "evaluation.tests"
+) -> None:
     """Refuse test sets that the corpus does not have.
+
+    Args:
+        corpus: that should have them.
+        tests: their names.
+        named_by: what the user wrote them in.
 
     Raises:
         ConfigError: naming those that it has.
@@ -211,7 +230,7 @@ def require_tests(corpus: Artifact, tests: Sequence[str]) -> None:
     missing = [test for test in tests if test not in splits]
     if missing:
         raise ConfigError(
-            f"evaluation.tests must name splits of the corpus ({', '.join(splits)}), "
+            f"{named_by} must name splits of the corpus ({', '.join(splits)}), "
             f"not {', '.join(missing)}"
         )
 

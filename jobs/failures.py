@@ -20,6 +20,7 @@ _OF_EXCHANGE = re.compile(
     r"wait timeout|process group|collective",
     re.IGNORECASE,
 )
+_TIMED_OUT = re.compile(r"timed? ?out", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,13 @@ def blame(
                 f"{_name(rank, heard)} did not come to the exchange of update {furthest} within "
                 f"{timeout_s:g} s{_last(rank, heard)}"
             )
+    # It came as far as the others and lives, but is not where they wait: in a checkpoint, say.
+    waited = [failure for failure in failures if _TIMED_OUT.search(failure.text)]
+    for rank in sorted(heard.keys() - said) if waited else ():
+        return (
+            f"{_name(rank, heard)} kept worker {waited[0].rank} waiting for longer than "
+            f"{timeout_s:g} s{_last(rank, heard)}"
+        )
     for failure in failures:
         return (
             f"{_name(failure.rank, heard)} lost its exchange with the others"

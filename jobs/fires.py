@@ -8,6 +8,7 @@ clock neither loses a fire nor doubles one; several left out by one jump are one
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,6 +17,7 @@ from croniter import CroniterBadDateError, CroniterError, croniter
 from pipeline.errors import ConfigError
 
 _FIELDS = 5
+_RANDOM = re.compile(r"(?i)(?<![a-z])R(?![a-z])")
 
 
 def time_zone(name: str) -> ZoneInfo:
@@ -42,6 +44,8 @@ def require_cron(expression: str) -> None:
     try:
         if len(expression.split()) != _FIELDS:
             raise CroniterError("it has other than five fields")
+        if _RANDOM.search(expression):
+            raise CroniterError("R draws another time whenever it is read")
         croniter(expression, datetime.datetime(2024, 1, 1)).get_next(datetime.datetime)
     except CroniterBadDateError as error:
         raise ConfigError(f"--cron {expression!r} must name a day that there is") from error

@@ -11,14 +11,17 @@ holds   the artifact is a function of the data and of the sections ``model`` and
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs.config import Config, resolved
 from jobs.events import Event
+from jobs.interrupted import folder_of, nearest_other, note, was_interrupted
+from jobs.ownership import take_over
 from jobs.ray_train import run_workers
 from jobs.signals import was_terminated
-from jobs.train_worker import CHECKPOINTS, HISTORY, TRAINING, TrainOrder
+from jobs.train_worker import HISTORY, TRAINING, TrainOrder
 from jobs.warm_start import START, refuse_other_tokenizers_of
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, code_fingerprint
@@ -143,9 +146,20 @@ def refuse_other_tokenizers(arrays: Artifact, tokenizer: Artifact) -> None:
 def plan_training(storage: Storage, spec: ArtifactSpec) -> StagePlan:
     """Whether the training would run, and why; nothing is run."""
     plan = plan_of(storage, spec)
-    if plan.state == "run" and storage.list(f"{CHECKPOINTS}/{spec.id}"):
+    if plan.state == "run" and was_interrupted(storage, spec.id):
         return StagePlan(plan.name, plan.state, "was interrupted")
     return plan
+
+
+def beside_interrupted(storage: Storage, spec: ArtifactSpec) -> str | None:
+    """That another training was interrupted, where this one would begin; see :mod:`.interrupted`.
+
+    A setting that was changed, perhaps by mistake, begins another training, and the one that was
+    under way waits until it is changed back.
+    """
+    if artifacts.find(storage, spec) is not None or was_interrupted(storage, spec.id):
+        return None
+    return nearest_other(storage, spec)
 
 
 def fit(
@@ -180,9 +194,13 @@ def fit(
     spec = train_spec(config, specs, start.spec if start else None)
     found = artifacts.find(storage, spec)
     if found is not None:
+        # A command that was killed as it ended may have left them.
+        storage.delete(folder_of(spec.id))
         return found
     connect()
     order = TrainOrder(
+        # Ray Train too would resume a name that it knows.
+        start=f"{spec.id}-{uuid.uuid4().hex[:8]}",
         storage=storage,
         spec=spec,
         model=config.model,
@@ -190,9 +208,11 @@ def fit(
         compute=config.compute,
         splits=(config.corpus.train_split, config.corpus.validation_split),
     )
+    note(storage, spec)
+    take_over(storage, spec.id, order.start)
     run_workers(order, on_event)
     artifact = artifacts.load(storage, spec.id)
-    storage.delete(f"{CHECKPOINTS}/{spec.id}")
+    storage.delete(folder_of(spec.id))
     if was_terminated():
         # It came as the training ended; nobody wants to wait for what follows.
         raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from pipeline.settings import Settings
+
+_PRINTED = re.compile("[!-~]+")
 
 
 class GateConfig(Settings):
@@ -57,13 +60,11 @@ class GateConfig(Settings):
     @field_validator("webhook")
     @classmethod
     def _is_an_address_without_secrets(cls, seen: str | None) -> str | None:
-        if seen is not None:
-            split = urlsplit(seen)
-            if split.scheme not in ("http", "https") or not split.hostname or "@" in split.netloc:
-                raise ValueError(
-                    "gate.webhook must be an address such as https://host/path, without user and "
-                    "password"
-                )
+        if seen is not None and not _is_address(seen):
+            raise ValueError(
+                "gate.webhook must be an address such as https://host/path, without user and "
+                "password, in ASCII and without spaces"
+            )
         return seen
 
     @field_validator("command")
@@ -94,3 +95,15 @@ class GateConfig(Settings):
     def tests(self) -> tuple[str, ...]:
         """The test sets, the one that decides first."""
         return (self.test,) if isinstance(self.test, str) else self.test
+
+
+def _is_address(seen: str) -> bool:
+    """Whether that can be asked for as it stands; what is not ASCII must have been quoted."""
+    try:
+        split = urlsplit(seen)
+        has_port = split.port is None or split.port > 0
+    except ValueError:
+        # Of a host in brackets, or a port.
+        return False
+    is_web = split.scheme in ("http", "https") and bool(split.hostname)
+    return is_web and has_port and "@" not in split.netloc and bool(_PRINTED.fullmatch(seen))

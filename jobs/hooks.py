@@ -14,6 +14,7 @@ from its standard input. Neither can change a verdict: what goes wrong is one li
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -21,10 +22,13 @@ import os
 import shlex
 import signal
 import subprocess
+import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -33,7 +37,10 @@ from jobs.gate_config import GateConfig
 
 SECRET = "ANUVAD_WEBHOOK_SECRET"
 ATTEMPTS = 4
+# Without a byte, and in all.
 REQUEST_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 30.0
+_TAIL_BYTES = 4096
 _MAY_PASS = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -46,6 +53,7 @@ def run_hooks(
     document: Mapping[str, Any],
     warn: Callable[[str], None],
     first_wait_s: float = 1.0,
+    answer_timeout_s: float = ANSWER_TIMEOUT_S,
 ) -> None:
     """Tell whom the configuration names of a verdict.
 
@@ -54,11 +62,12 @@ def run_hooks(
         document: the verdict.
         warn: is handed a sentence for each that could not be told.
         first_wait_s: before the second try of a web address; it doubles.
+        answer_timeout_s: for the whole answer to one try.
     """
     body = json.dumps(document, ensure_ascii=False).encode()
     if policy.webhook is not None:
         try:
-            _post(policy.webhook, body, first_wait_s)
+            _post(policy.webhook, body, first_wait_s, answer_timeout_s)
         except Exception as error:
             warn(
                 f"gate.webhook {policy.webhook} must take the verdict, which stands all the "
@@ -80,7 +89,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return f"sha256={hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()}"
 
 
-def _post(url: str, body: bytes, first_wait_s: float) -> None:
+def _post(url: str, body: bytes, first_wait_s: float, answer_timeout_s: float) -> None:
     secret = os.environ.get(SECRET)
     if not secret:
         raise HookError(f"{SECRET} is not set, and nothing is sent that is not signed")
@@ -106,12 +115,39 @@ def _post(url: str, body: bytes, first_wait_s: float) -> None:
                     "X-Anuvad-Signature": signature(secret, timestamp, body),
                 },
             )
-            try:
-                _OPENER.open(request, timeout=REQUEST_TIMEOUT_S).close()
-            except urllib.error.HTTPError as error:
-                # It holds the connection.
-                error.close()
-                raise
+            _within(answer_timeout_s, partial(_send, request))
+
+
+def _send(request: urllib.request.Request) -> None:
+    try:
+        _OPENER.open(request, timeout=REQUEST_TIMEOUT_S).close()
+    except urllib.error.HTTPError as error:
+        # It holds the connection.
+        error.close()
+        raise
+
+
+def _within(seconds: float, do: Callable[[], None]) -> None:
+    """Do it, but wait no longer than that: a socket's own limit begins anew with every byte.
+
+    Raises:
+        TimeoutError: if it is not done by then; it is left to itself.
+    """
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            do()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name="webhook", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError(f"it has not answered within {seconds:g} seconds")
+    if raised:
+        raise raised[0]
 
 
 class _StaysThere(urllib.request.HTTPRedirectHandler):
@@ -132,26 +168,32 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _call(command: str, body: bytes, timeout_s: float) -> None:
-    process = subprocess.Popen(
-        shlex.split(command),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        _, said = process.communicate(body, timeout=timeout_s)
-    except BaseException as error:
-        # It may have started others, which would hold its standard error open.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise HookError(f"it was killed after {timeout_s:g} seconds") from error
-        raise
-    if process.returncode:
-        lines = said.decode(errors="replace").strip().splitlines()
-        tail = f": {lines[-1][:200]}" if lines else ""
-        raise HookError(f"it ended with {process.returncode}{tail}")
+    # Files and no pipes: what it leaves running in the background would hold a pipe open.
+    with tempfile.TemporaryFile() as document, tempfile.TemporaryFile() as said:
+        document.write(body)
+        document.seek(0)
+        process = subprocess.Popen(
+            shlex.split(command),
+            stdin=document,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
+        try:
+            process.wait(timeout_s)
+        except BaseException as error:
+            # With what it has started; it may have ended just now.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise HookError(f"it was killed after {timeout_s:g} seconds") from error
+            raise
+        if process.returncode:
+            said.seek(max(0, said.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = said.read(_TAIL_BYTES).decode(errors="replace").strip().splitlines()
+            tail = f": {lines[-1][:200]}" if lines else ""
+            raise HookError(f"it ended with {process.returncode}{tail}")
 
 
 def _in_words(error: Exception) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable
 from typing import Any, TextIO
 
 # Of a thread that was told to end; it is left behind then, as it writes nothing more.
 _END_S = 5.0
+# Of attempts to follow that showed nothing: a proxy may know nothing of web sockets.
+_ENOUGH = 5
 
 
 class LogTail:
@@ -28,11 +31,16 @@ class LogTail:
         self._out = out
         self._shown = 0
         self._broken: OSError | None = None
+        self._failed = 0
+        self._why: Exception | None = None
         self._thread: threading.Thread | None = None
         self._stop: threading.Event = threading.Event()
 
-    def connect(self) -> None:
+    def connect(self, say: Callable[[str], None]) -> None:
         """Follow, unless that is done already.
+
+        Args:
+            say: takes a sentence, once, if it can't be done however often it is tried.
 
         Raises:
             OSError: if ``out`` takes no more.
@@ -40,6 +48,10 @@ class LogTail:
         if self._broken is not None:
             raise self._broken
         if self._thread is None or not self._thread.is_alive():
+            if self._failed == _ENOUGH:
+                self._failed += 1
+                why = " ".join(str(self._why).split())[:200]
+                say(f"the log of {self._name} comes at its end, since it can't be followed: {why}")
             self._stop = threading.Event()
             self._thread = threading.Thread(target=self._run, args=(self._stop,), daemon=True)
             self._thread.start()
@@ -56,9 +68,11 @@ class LogTail:
         self._show(whole, len(whole))
 
     def _run(self, stop: threading.Event) -> None:
-        # Whoever looks after the job notices by itself when a connection is no more.
-        with contextlib.suppress(Exception):
+        try:
             asyncio.run(self._follow(stop))
+        except Exception as error:
+            # Whoever looks after the job connects again.
+            self._failed, self._why = self._failed + 1, error
 
     async def _follow(self, stop: threading.Event) -> None:
         reading = asyncio.create_task(self._read(stop))
@@ -81,6 +95,7 @@ class LogTail:
         new = end - self._shown
         if new > 0:
             self._shown = end
+            self._failed = 0
             try:
                 self._out.write(text[-new:])
                 self._out.flush()

@@ -51,11 +51,11 @@ class Record:
 
     @classmethod
     def from_line(cls, line: bytes) -> Record | None:
-        """The record in a line; None of one that a kill has cut off."""
+        """The record in a line; None of one that a kill has cut off, or a disk has lost."""
         try:
             what = json.loads(line)
             return cls(what.pop("number"), what.pop("at"), what.pop("kind"), what)
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError):
             return None
 
 
@@ -184,7 +184,11 @@ class Journal:
     def sent(self) -> int:
         """The number of the last record that MLflow has; 0 if it has none."""
         path = f"{self.folder}/{SENT}"
-        return int(self._storage.read_bytes(path)) if self._storage.exists(path) else 0
+        try:
+            return int(self._storage.read_bytes(path)) if self._storage.exists(path) else 0
+        except ValueError:
+            # Damaged; what is sent twice is as good as once.
+            return 0
 
     def acknowledge(self, number: int) -> None:
         """MLflow has everything up to record ``number``."""

@@ -16,7 +16,7 @@ def plan(job: JobContext) -> list[StagePlan]:
 
     MLflow is asked only where the training stands, as there is no version without one.
     """
-    from jobs.fit import plan_training, train_spec
+    from jobs.fit import beside_interrupted, plan_training, train_spec
     from jobs.triggers import standing_config
     from jobs.warm_start import start_spec, warm_version
     from pipeline import stages
@@ -29,10 +29,14 @@ def plan(job: JobContext) -> list[StagePlan]:
     rows = [stages.plan_of(job.storage, spec) for spec in data.values()]
     planned = plan_training(job.storage, training)
     rows.append(planned)
+    beside = beside_interrupted(job.storage, training)
     names = ["register", *(f"evaluate {test}" for test in job.config.evaluation.tests), "gate"]
+    why = planned.why
     if warm:
-        why = f"{planned.why}; starts from version {warm.number} of {warm.name}"
-        rows[-1] = StagePlan(planned.name, planned.state, why)
+        why += f"; starts from version {warm.number} of {warm.name}"
+    if beside:
+        why += f"; {beside}"
+    rows[-1] = StagePlan(planned.name, planned.state, why)
     if planned.state == "done":
         return rows + _after_training(job, training, data["corpus"].id)
     if planned.why == "never run":

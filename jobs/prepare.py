@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from jobs.context import JobContext
 from jobs.lock import hold
 from pipeline import stages
+from pipeline.artifacts import ArtifactSpec
 from pipeline.runner import Runner
 from pipeline.stages import StageResult
 
@@ -26,8 +27,12 @@ class Prepared:
     report: str
 
 
-def run_stages(job: JobContext, until: str | None = None) -> dict[str, StageResult]:
+def run_stages(
+    job: JobContext, until: str | None = None, planned: Mapping[str, ArtifactSpec] | None = None
+) -> dict[str, StageResult]:
     """The data stages, up to ``until``; where one has to run, under the lock of the storage's data.
+
+    ``planned`` is what :func:`pipeline.stages.specs` answered, for a caller that has asked.
 
     Raises:
         BusyError: if another command makes artifacts in this storage.
@@ -38,7 +43,7 @@ def run_stages(job: JobContext, until: str | None = None) -> dict[str, StageResu
             held.enter_context(hold(job.storage, "data"))
             return job.runner()
 
-        return stages.prepare(job.data, job.storage, get_runner, job.console, until)
+        return stages.prepare(job.data, job.storage, get_runner, job.console, until, planned)
 
 
 def prepare(job: JobContext, command: Sequence[str]) -> Prepared:

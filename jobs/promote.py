@@ -23,7 +23,7 @@ from jobs.hooks import run_hooks
 from jobs.lease import Lease
 from jobs.moves import move_champion, moving
 from jobs.registry import CHAMPION, Version
-from jobs.rollback import BEFORE_TAG, ROLLED_BACK_TAG
+from jobs.rollback import BEFORE_TAG, NO_REASON, ROLLED_BACK_TAG, WHY_TAG
 from jobs.scores import PairedResult, paired_bootstrap
 from model.config import DecodeConfig
 from pipeline.artifacts import Artifact
@@ -189,9 +189,17 @@ def basis_of(policy: GateConfig, scores: Sequence[str]) -> str:
 
 
 def verdict_of(version: Version) -> Verdict | None:
-    """The verdict that stands on a version, if one was given."""
+    """The verdict that stands on a version, if one was given.
+
+    A champion that nobody had judged, as a person moved the alias, may have been rolled back.
+    """
     standing = version.tags.get(VERDICT_TAG)
-    return None if standing is None else Verdict.from_json(standing)
+    if standing is not None:
+        return Verdict.from_json(standing)
+    if ROLLED_BACK_TAG in version.tags:
+        why = version.tags.get(WHY_TAG, NO_REASON)
+        return Verdict(False, f"was rolled back before it was judged: {why}", ())
+    return None
 
 
 def is_decided(version: Version, basis: str) -> bool:
@@ -199,8 +207,8 @@ def is_decided(version: Version, basis: str) -> bool:
 
     One that a person has rolled back keeps its verdict, whatever the rules are now.
     """
-    is_final = version.tags.get(BASIS_TAG) == basis or ROLLED_BACK_TAG in version.tags
-    return VERDICT_TAG in version.tags and is_final
+    is_judged = VERDICT_TAG in version.tags and version.tags.get(BASIS_TAG) == basis
+    return is_judged or ROLLED_BACK_TAG in version.tags
 
 
 def _compare(challenger: ScoredTest, champion: ScoredTest, samples: int) -> PairedResult:

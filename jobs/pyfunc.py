@@ -55,9 +55,17 @@ class TranslatorModel(PythonModel):
                 which what is below zero stands.
 
         Raises:
-            MlflowException: if a setting is out of its bounds; a server answers it with 400.
+            MlflowException: if a sentence is missing or a setting is out of its bounds; a server
+                answers it with 400.
         """
-        sentences = model_input.iloc[:, 0].astype(str).tolist()
+        column = model_input.iloc[:, 0]
+        if column.isna().any():
+            # As text it would be "None", which has a translation.
+            row = int(column.isna().to_numpy().argmax()) + 1
+            raise MlflowException.invalid_parameter_value(
+                f"every sentence must be text, but that of row {row} is missing"
+            )
+        sentences = column.astype(str).tolist()
         changed = {key: value for key, value in (params or {}).items() if value >= 0}
         settings = {**self._translator.config.decode.model_dump(), "n_best": 1, **changed}
         try:

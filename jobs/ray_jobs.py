@@ -214,7 +214,7 @@ class RayJobs:
                     if whole is not None:
                         tail.finish(whole)
                         return state
-                    tail.connect()
+                    tail.connect(say)
                 sleep(POLL_S)
         finally:
             tail.disconnect()
@@ -239,7 +239,9 @@ class RayJobs:
                 f"and the same command starts the job again"
             ) from error
         if not _is_of_network(error) and "status code 5" not in words:
-            raise error
+            if not isinstance(error, RuntimeError):
+                raise error
+            raise AnuvadError(f"{self.address} must tell of {name}, but: {words}") from error
         now = time.monotonic()
         if since is None:
             say(f"{self.address} does not answer, {name} may go on; trying again: {words}")
@@ -366,6 +368,11 @@ def _client(address: str) -> Any:
 
     class Client(JobSubmissionClient):
         """Ray's own, which would wait for an answer for ever."""
+
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **settings)
+            # None is what aiohttp warns of.
+            self._ssl_context = True if self._ssl_context is None else self._ssl_context
 
         def _do_request(self, *arguments: Any, **settings: Any) -> Any:
             return super()._do_request(*arguments, **{"timeout": _REQUEST_S, **settings})

@@ -12,7 +12,6 @@ import os
 import signal
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,11 +43,10 @@ def run_workers(order: TrainOrder, on_event: Callable[[Event], None]) -> None:
     from ray.train.v2.api.exceptions import TrainingFailedError
 
     board = _board(order.compute)
-    run_name = f"{order.spec.id}-{uuid.uuid4().hex[:8]}"
     trainer = TorchTrainer(
         work,
         train_loop_config={"order": order, "board": board},
-        **_settings(order, run_name, board),
+        **_settings(order, board),
     )
     interrupt = signal.getsignal(signal.SIGINT)
     try:
@@ -89,7 +87,7 @@ def _board(compute: ComputeConfig) -> Any:
     return actor.remote(compute.timeout_s, compute.max_failures)
 
 
-def _settings(order: TrainOrder, run_name: str, board: Any) -> dict[str, Any]:
+def _settings(order: TrainOrder, board: Any) -> dict[str, Any]:
     import ray.train
     from ray.train import FailureConfig, RunConfig
 
@@ -112,7 +110,7 @@ def _settings(order: TrainOrder, run_name: str, board: Any) -> dict[str, Any]:
             elastic_resize_monitor_interval_s=compute.grow_every_s,
         ),
         "run_config": RunConfig(
-            name=run_name,
+            name=order.start,
             storage_path=order.storage.uri_of(RAY),
             failure_config=FailureConfig(max_failures=compute.max_failures),
             callbacks=[_teller(board)],

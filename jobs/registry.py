@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,17 @@ class Version:
 
 
 class Registry:
-    """The models of one tracking server or database."""
+    """The models of one tracking server or database.
 
-    def __init__(self, uri: str) -> None:
+    Args:
+        uri: of the server or the database.
+        warn: is told what is left out since a person has deleted the run it belongs to.
+    """
+
+    def __init__(self, uri: str, warn: Callable[[str], None] | None = None) -> None:
         self.uri = uri
+        self._warn = warn or (lambda text: None)
+        self._stands: dict[str, bool] = {}
         self._mlflow = open_mlflow(uri)
         with mlflow_errors("answer"):
             self._client = self._mlflow.MlflowClient()
@@ -194,23 +201,58 @@ class Registry:
                 self._client.set_model_version_tag(version.name, version.number, key, value)
 
     def log_metrics(self, version: Version, values: Mapping[str, float]) -> None:
-        """Log metrics on the run that made the version."""
+        """Log metrics on the run that made the version, if it stands."""
+        if not self._run_stands(version):
+            return
         with mlflow_errors("take metrics"):
             for key, value in values.items():
                 self._client.log_metric(version.run_id, key, value)
 
     def log_file(self, version: Version, path: Path, folder: str) -> None:
-        """Store a file among the artifacts of the run that made the version."""
+        """Store a file among the artifacts of the run that made the version, if it stands."""
+        if not self._run_stands(version):
+            return
         with mlflow_errors(f"store {path.name}"):
             self._client.log_artifact(version.run_id, str(path), folder)
+
+    def run_tag(self, version: Version, key: str) -> str | None:
+        """A tag of the run that made the version; None where there is no such tag or run."""
+        if not self._run_stands(version):
+            return None
+        with mlflow_errors(f"say the tag {key}"):
+            tags: Mapping[str, str] = self._client.get_run(version.run_id).data.tags
+        return tags.get(key)
 
     def write_card(self, version: Version, card: str) -> None:
         """Store a model card with the version: in its run, and as its description."""
         from jobs.model_card import CARD, description_of
 
         with mlflow_errors(f"store {CARD}"):
-            self._client.log_text(version.run_id, card, CARD)
+            if self._run_stands(version):
+                self._client.log_text(version.run_id, card, CARD)
             self._client.update_model_version(version.name, version.number, description_of(card))
+
+    def _run_stands(self, version: Version) -> bool:
+        """Whether the run that made the version was not deleted; a version outlives it."""
+        from mlflow.exceptions import MlflowException
+
+        if version.run_id not in self._stands:
+            stands = True
+            with mlflow_errors(f"say whether the run of {version.uri} stands"):
+                try:
+                    run = self._client.get_run(version.run_id)
+                    stands = run.info.lifecycle_stage == "active"
+                except MlflowException as error:
+                    if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                        raise
+                    stands = False
+            if not stands:
+                self._warn(
+                    f"the MLflow run of {version.uri}, {version.run_id}, was deleted: its metrics "
+                    f"and files go without it, its tags and what is in the storage stay"
+                )
+            self._stands[version.run_id] = stands
+        return self._stands[version.run_id]
 
     def download(self, version: Version, scratch: Path) -> Path:
         """The model folder of the version, copied below the folder ``scratch``."""

@@ -6,7 +6,9 @@ seconds, and an interrupted run goes on where it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from jobs.registry import CHAMPION, Version
 from jobs.train import Trained, lock_name, train_under_lock
 from jobs.triggers import find_due
 from pipeline.artifacts import Artifact
-from pipeline.errors import BusyError
+from pipeline.errors import BusyError, OutageError
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,25 @@ def retrain(job: JobContext, command: Sequence[str], force: bool = False) -> Ret
             job.console.say("trigger", trigger)
         trained = train_under_lock(job, command)
         corpus = trained.stages["corpus"].artifact
-        evaluation = evaluate(job, trained.version, corpus, job.config.evaluation.tests)
-        promotion, decided_now = _decide_once(job, trained, evaluation, corpus)
-        scored_now = any(not test.skipped for test in evaluation.tests.values())
-        was_new = trained.was_new or decided_now or scored_now
-        report = _report(job, trained, evaluation, promotion, command, was_new)
+        with _version_stands(trained.version, command):
+            evaluation = evaluate(job, trained.version, corpus, job.config.evaluation.tests)
+            promotion, decided_now = _decide_once(job, trained, evaluation, corpus)
+            scored_now = any(not test.skipped for test in evaluation.tests.values())
+            was_new = trained.was_new or decided_now or scored_now
+            report = _report(job, trained, evaluation, promotion, command, was_new)
         return Retrained(trained, evaluation, promotion, was_new, report, due.triggers)
+
+
+@contextlib.contextmanager
+def _version_stands(version: Version, command: Sequence[str]) -> Iterator[None]:
+    """Add to an outage of MLflow what is done already, and how to finish."""
+    try:
+        yield
+    except OutageError as error:
+        raise OutageError(
+            f"{error}; version {version.number} of {version.name} is registered and what was "
+            f"measured is kept, and the same command does the rest: {shlex.join(command)}"
+        ) from error
 
 
 def busy_json(error: BusyError) -> dict[str, Any]:

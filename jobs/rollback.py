@@ -9,6 +9,7 @@ holds   a version that was rolled back keeps its verdict, so no retraining promo
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +60,7 @@ def rollback(job: JobContext, to: str | None = None, why: str = "") -> Rollback:
         champion = registry.by_alias(name, CHAMPION)
         if champion is None:
             raise RegistryError(f"{name} must have a champion to roll back, but has none")
-        number = _number_before(champion) if to is None else to
-        target = registry.resolve(f"models:/{name}/{number}")
+        target = _target(registry.versions(name), champion, to)
         if target.number == champion.number:
             return Rollback(champion, champion, f"version {target.number} is the champion already")
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -73,6 +73,26 @@ def rollback(job: JobContext, to: str | None = None, why: str = "") -> Rollback:
         registry.set_tags(target, restored)
         move_champion(registry, held, target, champion, "rolled back", why)
     return Rollback(before=champion, champion=target, why=why)
+
+
+def _target(versions: Sequence[Version], champion: Version, to: str | None) -> Version:
+    """The version to go back to.
+
+    Raises:
+        RegistryError: if it is not among ``versions``, or see :func:`_number_before`.
+    """
+    number = _number_before(champion) if to is None else to
+    found = next((version for version in versions if version.number == number), None)
+    if found is not None:
+        return found
+    if to is not None:
+        numbers = ", ".join(version.number for version in reversed(versions))
+        raise RegistryError(f"--to must be a version of {champion.name} ({numbers}), not {to!r}")
+    raise RegistryError(
+        f"the champion before version {champion.number}, version {number}, must be in the "
+        f"registry, but was deleted; `anuvad rollback CONFIG --to VERSION` puts another in its "
+        f"place"
+    )
 
 
 def _number_before(champion: Version) -> str:

@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.fires import fires, require_cron, time_zone
 from jobs.ray_jobs import RayJobs, attempt_name, cluster_jobs, local_jobs
-from jobs.shipped_code import ARCHIVE, require_shared, ship
+from jobs.shipped_code import ARCHIVE, ship
 from jobs.signals import EXIT_TRY_AGAIN
+from pipeline.errors import AnuvadError
 from pipeline.storage import Storage
 
 if TYPE_CHECKING:
@@ -92,13 +93,14 @@ def schedule(
         The exit code of the last job.
 
     Raises:
-        ConfigError: if the expression, the zone, or for a cluster the storage can't be.
-        AnuvadError: if the cluster does not answer.
+        ConfigError: if the expression or the zone can't be, or the configuration on a cluster.
+        AnuvadError: with ``once``, if the cluster does not answer; else that is a warning.
     """
     require_cron(cron)
     clock = time_zone(zone)
     if address is not None:
-        require_shared(job.config)
+        # What is refused is refused now, and not at night.
+        ship(config, overrides, ["retrain"])
     by = f"process {os.getpid()} on {socket.gethostname()}"
     said = Schedule(job.config.registry.name, cron, zone, None, None, None, by)
     code = 0
@@ -111,7 +113,14 @@ def schedule(
                 sleep(min(left, _LOOK_EVERY_S))
             name = submission_id(job.config.registry.name, fire)
             said = _say(job.storage, said, next_fire=None, last_job=name, last_code=None)
-            code = _fire(job, name, config, overrides, address, sleep)
+            try:
+                code = _fire(job, name, config, overrides, address, sleep)
+            except AnuvadError as error:
+                # Nobody is there to start a scheduler anew that one bad night has ended.
+                if once:
+                    raise
+                job.console.warn(f"{name}: {error}; the next fire is waited for")
+                code = error.exit_code
             said = _say(job.storage, said, last_code=code)
             if once:
                 return code

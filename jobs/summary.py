@@ -14,6 +14,7 @@ from jobs.evaluate import Evaluation
 from jobs.registry import CHALLENGER, CHAMPION
 from jobs.report import Sample
 from jobs.retrain import Retrained
+from jobs.terminal import harmless
 
 _SHOWN = 5
 _SCORES = {"bleu_intl": "BLEU (intl)", "bleu_13a": "BLEU (13a)", "chrf2": "chrF2"}
@@ -86,12 +87,14 @@ def _translations(evaluation: Evaluation) -> RenderableType:
     text = Text(f"translations, at even steps through the test set {test}", style="bold")
     for sample in _pick(evaluation):
         same = sample.hypothesis == sample.reference
-        text.append(f"\n  {sample.source}\n", style="not bold")
-        text.append(f"    {sample.hypothesis}", style="not bold green" if same else "not bold")
+        text.append(f"\n  {harmless(sample.source)}\n", style="not bold")
+        text.append(
+            f"    {harmless(sample.hypothesis)}", style="not bold green" if same else "not bold"
+        )
         if same:
             text.append("   = the reference", style="not bold dim")
         else:
-            text.append(f"\n    {sample.reference}", style="not bold yellow")
+            text.append(f"\n    {harmless(sample.reference)}", style="not bold yellow")
             text.append("   is the reference", style="not bold dim")
     return text
 
@@ -115,7 +118,7 @@ def _verdict(result: Retrained, translate: str, mlflow_page: str) -> RenderableT
     if not is_champion and champion is not None:
         table.add_row("champion", f"version {champion.number}")
     gate = "promoted" if verdict.promoted else "not promoted"
-    table.add_row("gate", Text(f"{gate}: {verdict.why}"))
+    table.add_row("gate", Text(harmless(f"{gate}: {verdict.why}")))
     table.add_row("report", Text(str(result.report)))
     table.add_row("MLflow page", Text(mlflow_page))
     model = f"models:/{version.name}@{alias}"

@@ -8,7 +8,7 @@ from typing import Any
 from jobs.context import JobContext
 from jobs.journal import journals
 from jobs.replay import send
-from pipeline.errors import BusyError, OutageError
+from pipeline.errors import AnuvadError, BusyError, OutageError
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ def sync(job: JobContext) -> list[Synced]:
             outage, why = error, str(error)
         except BusyError:
             why = "a command that is under way sends it"
+        except AnuvadError as error:
+            # Of this run; the others may be taken.
+            why = str(error)
         left = journal.pending() if why else 0
         found.append(Synced(journal.run_id, pending - left, left, why))
     return found

@@ -94,6 +94,7 @@ class TrackedRun:
 
         Raises:
             OutageError: if MLflow has no such run yet, and does not answer now.
+            AnuvadError: if it refuses to make it.
         """
         return self._sender.run_id(_RUN_WAIT_S)
 
@@ -134,6 +135,7 @@ class _Sender:
         self._ending = False
         self._failures = 0
         self._error: OutageError | None = None
+        self._refusal: Exception | None = None
         self._run_id: str | None = None
         self._warned = False
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
@@ -160,15 +162,23 @@ class _Sender:
 
         Raises:
             OutageError: if two tries more have failed, or after ``wait_s``.
+            AnuvadError: if MLflow refuses the run for good.
         """
         with self._changed:
             self._failures = 0
             self._changed.notify_all()
             self._changed.wait_for(
-                lambda: self._run_id is not None or self._failures >= _TRIES_AT_THE_END, wait_s
+                lambda: (
+                    self._run_id is not None
+                    or self._refusal is not None
+                    or self._failures >= _TRIES_AT_THE_END
+                ),
+                wait_s,
             )
             if self._run_id is not None:
                 return self._run_id
+            if self._refusal is not None:
+                raise self._refusal
             raise self._error or OutageError(
                 f"MLflow must open the run within {wait_s:g} s, but has not answered"
             )
@@ -189,6 +199,9 @@ class _Sender:
                 # Whatever MLflow's client comes to must not end a training.
                 why = str(error) if isinstance(error, AnuvadError) else in_one_line(error)
                 self._warn(f"{why}; MLflow is told no more of this run until `anuvad sync CONFIG`")
+                with self._changed:
+                    self._refusal = error
+                    self._changed.notify_all()
                 return
 
     def _send(self) -> None:

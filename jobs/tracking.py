@@ -32,7 +32,8 @@ def tracking_uri(config: Config, storage: Storage) -> str:
     """Where MLflow is: ``tracking.uri``, ``MLFLOW_TRACKING_URI``, or a database in the storage.
 
     Raises:
-        ConfigError: if neither is set and the storage is not a local disk.
+        ConfigError: if neither is set and the storage is not a local disk, or one whose path no
+            database can have.
     """
     return tracking_uri_at(config.tracking.uri, storage.uri)
 
@@ -47,6 +48,12 @@ def tracking_uri_at(configured: str | None, storage_uri: str) -> str:
         raise ConfigError(
             f"tracking.uri or MLFLOW_TRACKING_URI must name an MLflow server, since the storage "
             f"{storage_uri} can't hold its database"
+        )
+    if any(mark in str(root) for mark in "?%"):
+        # They mean something in a URI, so the database would lie elsewhere.
+        raise ConfigError(
+            f"storage must be a folder without ? and % in its path, where MLflow's database is to "
+            f"lie, but is {root}: rename it, or name an MLflow server with tracking.uri"
         )
     return f"{_SQLITE}{root / 'mlflow.db'}"
 
@@ -245,6 +252,13 @@ class MlflowRun:
     def _experiment(self, uri: str, name: str) -> str:
         existing = self._client.get_experiment_by_name(name)
         if existing is not None:
+            if existing.lifecycle_stage != "active":
+                # Its name is taken until it is gone for good.
+                raise RegistryError(
+                    f"the experiment {name} at {uri} must stand, but was deleted; `mlflow "
+                    f"experiments restore -x {existing.experiment_id}` brings it back, or "
+                    f"tracking.experiment names another"
+                )
             return str(existing.experiment_id)
         location = None
         if uri.startswith(_SQLITE) and self._storage.local_root is not None:

@@ -25,7 +25,7 @@ from jobs.config import Config, dump_yaml, resolved
 from jobs.context import JobContext
 from jobs.evaluate import require_tests
 from jobs.events import Event
-from jobs.fit import fit, plan_training, read_summary, train_spec
+from jobs.fit import beside_interrupted, fit, plan_training, read_summary, train_spec
 from jobs.journal import Journal
 from jobs.lock import hold
 from jobs.prepare import run_stages
@@ -36,9 +36,9 @@ from jobs.versions import git_revision, package_versions
 from jobs.vitals import Vitals
 from jobs.warm_start import fetch_start, start_spec, warm_version
 from pipeline import artifacts, stages
-from pipeline.artifacts import Artifact
+from pipeline.artifacts import Artifact, ArtifactSpec
 from pipeline.corpus import CorpusConfig
-from pipeline.errors import AnuvadError, BusyError, OutageError
+from pipeline.errors import AnuvadError, BusyError, OutageError, RegistryError
 from pipeline.stages import StageResult
 from pipeline.tokenizer import LANGUAGES
 
@@ -112,16 +112,20 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     config = job.config
     warm = warm_version(job)
     start = start_spec(warm) if warm else None
-    spec = train_spec(config, stages.specs(job.data, job.storage), start)
+    planned = stages.specs(job.data, job.storage)
+    spec = train_spec(config, planned, start)
     run_id = run_id_of(config, spec.id)
     standing = artifacts.find(job.storage, spec)
     # What can be refused is refused before hours of work.
     uri = job.tracking_uri
     if standing is None and config.compute.use_gpu:
         require_gpus(config.compute.min_workers)
+    weights = None
     if standing is None and warm:
-        fetch_start(job, warm)
-    data = run_stages(job)
+        weights = fetch_start(job, warm)
+        said = f"starts from the weights of version {warm.number} of {warm.name}"
+        job.console.say("train", said)
+    data = run_stages(job, planned=planned)
     require_tests(data["corpus"].artifact, config.evaluation.tests)
     registered = None
     if standing:
@@ -136,7 +140,7 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
     run = _open_run(job, run_id)
     try:
         _record_data(run, job, data, spec.id, command, warm)
-        trained = _fit(job, run, data, warm)
+        trained = _fit(job, run, data, spec, weights)
         with _model_is_kept(trained.artifact, command):
             version = _register(job, trained.artifact, data, run)
             card = model_card(config, version.number, {**data, "train": trained}, command)
@@ -165,11 +169,11 @@ def _open_run(job: JobContext, run_id: str) -> TrackedRun:
 
 @contextlib.contextmanager
 def _model_is_kept(training: Artifact, command: Sequence[str]) -> Iterator[None]:
-    """Add to an outage of MLflow that nothing is lost, and how to finish."""
+    """Add to what MLflow does not do that nothing is lost, and how to finish."""
     try:
         yield
-    except OutageError as error:
-        raise OutageError(
+    except (OutageError, RegistryError) as error:
+        raise type(error)(
             f"{error}; the trained model is kept in {training.uri}, and the same command registers "
             f"it, once: {shlex.join(command)}"
         ) from error
@@ -249,19 +253,24 @@ def sources_of(config: CorpusConfig, corpus: Artifact) -> list[dict[str, str]]:
 
 
 def _fit(
-    job: JobContext, run: TrackedRun, data: Mapping[str, StageResult], warm: Version | None
+    job: JobContext,
+    run: TrackedRun,
+    data: Mapping[str, StageResult],
+    spec: ArtifactSpec,
+    start: Artifact | None,
 ) -> StageResult:
+    """Train, unless the training artifact ``spec`` stands; ``start`` are the first weights."""
     config, console = job.config, job.console
-    start = fetch_start(job, warm) if warm else None
-    specs = {name: result.artifact.spec for name, result in data.items()}
-    spec = train_spec(config, specs, start.spec if start else None)
-    skipped = artifacts.find(job.storage, spec) is not None
+    standing = artifacts.find(job.storage, spec)
+    if standing is not None:
+        result = StageResult("train", standing, True, 0.0)
+        console.stage_ended(result)
+        return result
     started = time.monotonic()
-    if not skipped:
-        console.stage_started("train", plan_training(job.storage, spec).why)
-        if warm:
-            console.say("train", f"starts from the weights of version {warm.number} of {warm.name}")
-        console.waiting("train", f"starting {config.compute.workers_in_words}")
+    console.stage_started("train", plan_training(job.storage, spec).why)
+    if beside := beside_interrupted(job.storage, spec):
+        console.say("train", f"begins anew: {beside}")
+    console.waiting("train", f"starting {config.compute.workers_in_words}")
     curves = Curves(run)
 
     def on_event(event: Event) -> None:
@@ -270,13 +279,11 @@ def _fit(
         )
         curves.add(event)
 
-    with contextlib.nullcontext() if skipped else Vitals(partial(curves.system, "driver")):
+    with Vitals(partial(curves.system, "driver")):
         artifact = fit(config, job.storage, data, job.connect, on_event, start)
-    seconds = 0.0 if skipped else time.monotonic() - started
-    result = StageResult("train", artifact, skipped, seconds)
+    result = StageResult("train", artifact, False, time.monotonic() - started)
     console.stage_ended(result)
-    if not skipped:
-        run.metrics({"seconds/train": seconds})
+    run.metrics({"seconds/train": result.seconds})
     return result
 
 

@@ -15,11 +15,14 @@ import platform
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from jobs.config import ComputeConfig
 from jobs.events import Event, Pulse, WarningPoster
 from jobs.failures import Beat, Failure, in_one_line, is_of_exchange
+from jobs.interrupted import folder_of
+from jobs.ownership import require_own
 from jobs.vitals import Vitals
 from jobs.warm_start import START, start_weights
 from model.architectures import AnyModelConfig
@@ -31,7 +34,6 @@ from pipeline.stages import clean_shards, sampled_token_arrays, token_arrays
 from pipeline.storage import Storage
 from pipeline.tokenizer import LANGUAGES
 
-CHECKPOINTS = "checkpoints"
 WEIGHTS = "model.safetensors"
 HISTORY = "history.jsonl"
 TRAINING = "training.json"
@@ -39,8 +41,12 @@ TRAINING = "training.json"
 
 @dataclass(frozen=True)
 class TrainOrder:
-    """All that a training worker is told; plain data, for it may start on another machine."""
+    """All that a training worker is told; plain data, for it may start on another machine.
 
+    ``start`` names this start of the training, see :mod:`jobs.ownership`.
+    """
+
+    start: str
     storage: Storage
     spec: ArtifactSpec
     model: AnyModelConfig
@@ -169,8 +175,9 @@ def _train_here(order: TrainOrder, place: _Place, report: Callable[[Event], None
         tokenizers=(source, target),
         folder=CheckpointFolder(
             order.storage,
-            f"{CHECKPOINTS}/{order.spec.id}",
+            folder_of(order.spec.id),
             _identity(order, tensorize.id, tokenizer.id),
+            partial(require_own, order.storage, order.spec.id, order.start),
         ),
         workers=workers,
         report=lambda event: report(event | {"workers": workers.world_size}),
@@ -185,6 +192,7 @@ def _train_here(order: TrainOrder, place: _Place, report: Callable[[Event], None
                 f"a validation must have a finite score to be the best, but after "
                 f"{state.update} updates none had; see {HISTORY} and lower train.learning_rate"
             )
+        require_own(order.storage, order.spec.id, order.start)
         best = job.folder.load(state.best_update)
         _publish(order, best.published, state.history, _summary(state))
     workers.wait()

@@ -14,7 +14,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,12 +68,21 @@ class CheckpointFolder:
         path: the folder inside it.
         identity: what a checkpoint must have been made from to be resumed here, such as the id of
             the tokenizer; the first value that differs is named in the refusal.
+        before_write: called before anything is written or deleted; it raises where this process
+            may not, as another has taken over.
     """
 
-    def __init__(self, storage: Storage, path: str, identity: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        path: str,
+        identity: Mapping[str, str],
+        before_write: Callable[[], None] = lambda: None,
+    ) -> None:
         self.storage = storage
         self.path = path
         self.identity = dict(identity)
+        self._before_write = before_write
 
     def save(self, update: int, checkpoint: Checkpoint) -> None:
         """Write the checkpoint of ``update``; it counts once its manifest stands.
@@ -81,6 +90,7 @@ class CheckpointFolder:
         Those of this update and of later ones are deleted first: a training that comes here had to
         pass over them, as they were damaged.
         """
+        self._before_write()
         for other in self._started():
             if other >= update:
                 self._delete(other)
@@ -161,6 +171,7 @@ class CheckpointFolder:
 
     def prune(self, keep: Collection[int]) -> None:
         """Delete all checkpoints but those of the updates ``keep``, half-written ones too."""
+        self._before_write()
         for update in self._started():
             if update not in keep:
                 self._delete(update)

@@ -26,7 +26,6 @@ def label_smoothed_nll(
     bias_V: Tensor,
     targets_N: Tensor,
     smoothing: float,
-    ignore_index: int = PAD_ID,
 ) -> tuple[Tensor, Tensor]:
     """Label-smoothed and plain negative log-likelihood of softmax(W h + b).
 
@@ -41,7 +40,7 @@ def label_smoothed_nll(
         hidden_NH: what the output layer reads.
         weight_VH: W; under autocast its products run in the dtype of that.
         bias_V: b.
-        targets_N: int64 ids; rows whose target is ``ignore_index`` count for nothing.
+        targets_N: int64 ids; rows whose target is padding count for nothing.
         smoothing: ε, in [0, 1).
 
     Returns:
@@ -49,7 +48,7 @@ def label_smoothed_nll(
         Both are float32 at least.
     """
     loss_sum, nll_sum = _LabelSmoothedNll.apply(  # type: ignore[no-untyped-call]
-        hidden_NH, weight_VH, bias_V, targets_N, smoothing, ignore_index
+        hidden_NH, weight_VH, bias_V, targets_N, smoothing
     )
     return loss_sum, nll_sum
 
@@ -72,7 +71,6 @@ class _LabelSmoothedNll(torch.autograd.Function):
         bias_V: Tensor,
         targets_N: Tensor,
         smoothing: float,
-        ignore_index: int,
     ) -> tuple[Tensor, Tensor]:
         device = hidden_NH.device.type
         dtype = hidden_NH.dtype
@@ -92,9 +90,7 @@ class _LabelSmoothedNll(torch.autograd.Function):
             rows = slice(start, start + CHUNK_ROWS)
             h_CH = h_NH[rows]
             logits_CV = torch.addmm(b_V, h_CH, w_VH.t(), out=buffer_CV[: len(h_CH)])
-            nll, uniform = _softmax_losses(
-                logits_CV, targets_N[rows], smoothing, ignore_index, wants_gradient
-            )
+            nll, uniform = _softmax_losses(logits_CV, targets_N[rows], smoothing, wants_gradient)
             nll_sum += nll
             uniform_sum += uniform
             if wants_gradient:
@@ -112,16 +108,16 @@ class _LabelSmoothedNll(torch.autograd.Function):
     @once_differentiable
     def backward(
         ctx: Any, loss_gradient: Tensor, _: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
+    ) -> tuple[Tensor, Tensor, Tensor, None, None]:
         hidden, weight, bias = (
             (gradient * loss_gradient).to(dtype)
             for gradient, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         )
-        return hidden, weight, bias, None, None, None
+        return hidden, weight, bias, None, None
 
 
 def _softmax_losses(
-    logits_CV: Tensor, targets_C: Tensor, smoothing: float, ignore_index: int, wants_gradient: bool
+    logits_CV: Tensor, targets_C: Tensor, smoothing: float, wants_gradient: bool
 ) -> tuple[Tensor, Tensor]:
     """Sums of - log p(y) and of - 1/V Σ_v log p(v); the logits become p - q where that is wanted.
 
@@ -134,7 +130,7 @@ def _softmax_losses(
     for start in range(0, len(targets_C), SOFTMAX_ROWS):
         rows = slice(start, start + SOFTMAX_ROWS)
         target_R1 = targets_C[rows, None]
-        real_R1 = target_R1 != ignore_index
+        real_R1 = target_R1 != PAD_ID
         log_p_RV = torch.log_softmax(logits_CV[rows], dim=1, dtype=dtype)
         nll_sum -= (log_p_RV.gather(1, target_R1) * real_R1).sum()
         uniform_sum -= (log_p_RV.mean(1, keepdim=True) * real_R1).sum()

@@ -302,14 +302,20 @@ def explain(storage: Storage, spec: ArtifactSpec) -> str:
     if not earlier:
         return "never run"
     nearest = min(
-        (_differences(old, spec) for old in earlier), key=lambda lines: (len(lines), lines)
+        (differences(old, spec) for old in earlier), key=lambda lines: (len(lines), lines)
     )
-    more = len(nearest) - _SHOWN_DIFFERENCES
+    return in_words(nearest, "; ")
+
+
+def in_words(lines: Sequence[str], between: str) -> str:
+    """The first few differences, and how many more there are."""
+    more = len(lines) - _SHOWN_DIFFERENCES
     tail = [f"and {more} more"] if more > 0 else []
-    return "; ".join([*nearest[:_SHOWN_DIFFERENCES], *tail])
+    return between.join([*lines[:_SHOWN_DIFFERENCES], *tail])
 
 
-def _differences(old: ArtifactSpec, new: ArtifactSpec) -> list[str]:
+def differences(old: ArtifactSpec, new: ArtifactSpec) -> list[str]:
+    """What ``new`` has otherwise than ``old``, a line each: ``vocab_size 8000 → 16000``."""
     before, after = flatten(old.settings), flatten(new.settings)
     lines = [
         f"{key} {_short(before.get(key))} → {_short(after.get(key))}"

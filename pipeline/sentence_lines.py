@@ -26,6 +26,8 @@ from pipeline.shards import TRANSLATION, Piece, Rows, added_column
 from pipeline.storage import Storage
 
 _BLOCK_BYTES = 1 << 20
+# What the first column of a header is called, and hardly a whole row.
+_HEADERS = {"en", "eng", "english", "source", "src", "id", "translation.en"}
 _GAPS = re.compile(r"[\r\n\t]+")
 
 
@@ -54,6 +56,15 @@ class LineShard:
     body: int = 0
 
     def cut(self, rows: int) -> list[Piece]:
+        """All rows in pieces of at most ``rows``.
+
+        Raises:
+            CorpusError: if a line is damaged: looking at all takes seconds, translating them hours.
+        """
+        before = int(self.header is not None)
+        with lines_from(self.storage.local(self.path), self.uri, before, self.body) as lines:
+            while (line := lines.read()) is not None:
+                self._require_columns(line.decode(), lines.number)
         starts, total = starts_of_lines(self.storage.local(self.path), self.body, rows)
         # Of no lines there is one piece, which is empty, as is what it becomes.
         return [
@@ -99,13 +110,15 @@ class LineShard:
     def _source_of(self, line: str, number: int) -> str:
         if self.column is None:
             return line
-        fields = line.split("\t")
-        if len(fields) != self.width:
+        self._require_columns(line, number)
+        return line.split("\t")[self.column]
+
+    def _require_columns(self, line: str, number: int) -> None:
+        if self.column is not None and (seen := line.count("\t") + 1) != self.width:
             raise CorpusError(
                 f"every line of {self.uri} must have {self.width} columns, but line {number:,} has "
-                f"{len(fields)}: {short(line)}"
+                f"{seen}: {short(line)}"
             )
-        return fields[self.column]
 
 
 def text_shard(uri: str, storage: Storage, path: str, packed: bool) -> LineShard:
@@ -126,7 +139,8 @@ def tsv_shard(uri: str, storage: Storage, path: str, packed: bool, column: str |
 
     Raises:
         CorpusError: if the file is empty, and so has no header with that name.
-        ConfigError: if it has no such column.
+        ConfigError: if it has no such column, or no column is named and the first line looks like
+            a header.
     """
     size = storage.local(path).stat().st_size
     is_numbered = column is None or column.isdecimal()
@@ -137,6 +151,12 @@ def tsv_shard(uri: str, storage: Storage, path: str, packed: bool, column: str |
         assert first is not None, "an empty file was refused"
         fields = first.decode().split("\t")
         if column is None or is_numbered:
+            if column is None and fields[0].strip().lower() in _HEADERS:
+                raise ConfigError(
+                    f"--column must say which column of {uri} is the source, since its first line "
+                    f"looks like a header: {short(' | '.join(fields))}; a name reads it as one, a "
+                    f"number, from 1, as a row"
+                )
             place = int(column or "1") - 1
             if not 0 <= place < len(fields):
                 raise ConfigError(

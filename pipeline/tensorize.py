@@ -185,10 +185,10 @@ class TokenArrays:
         """
         try:
             # The buffers keep the map alive for as long as an array looks into it.
-            table = pa.ipc.open_file(pa.memory_map(str(path), "rb")).read_all()
-            rows, source, target = (
-                table.column(name).combine_chunks() for name in ("row", "source_ids", "target_ids")
-            )
+            reader = pa.ipc.open_file(pa.memory_map(str(path), "rb"))
+            # Of a table's column, combine_chunks() would copy even the only chunk into memory.
+            pairs = _only_batch(reader)
+            rows, source, target = map(pairs.column, ("row", "source_ids", "target_ids"))
         except (OSError, KeyError, pa.ArrowException) as error:
             raise ArtifactError(f"{path} must be a file of token arrays, but: {error}") from error
         return cls(
@@ -208,6 +208,15 @@ class TokenArrays:
     ) -> tuple[list[Ids], list[Ids]]:
         """Source and target ids of the pairs at ``indices``, views into the file."""
         return _take(self._source, indices), _take(self._target, indices)
+
+
+def _only_batch(reader: pa.RecordBatchFileReader) -> pa.RecordBatch:
+    """The batch that holds all pairs; a file without pairs has none."""
+    if reader.num_record_batches > 1:
+        raise pa.ArrowInvalid(f"it has {reader.num_record_batches} batches where one must be")
+    if reader.num_record_batches == 0:
+        return pa.RecordBatch.from_pylist([], reader.schema)
+    return reader.get_batch(0)
 
 
 def _take(

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -26,8 +27,10 @@ class KubernetesApi:
     Attributes:
         jobs: by name, as stored.
         requests: method and path of each.
-        failures: status codes that the next requests get instead of an answer.
+        failures: status codes that the next requests get instead of an answer; 0 is an answer
+            that breaks off.
         ends_as: the status that a RayJob has from its second look on.
+        collected_after: RayJobs that are gone after so many looks.
     """
 
     def __init__(self, folder: Path, jobs: dict[str, dict[str, Any]]) -> None:
@@ -35,6 +38,7 @@ class KubernetesApi:
         self.jobs = jobs
         self.requests: list[str] = []
         self.failures: list[int] = []
+        self.collected_after: dict[str, int] = {}
         self.ends_as = {"jobDeploymentStatus": "Complete", "jobStatus": "SUCCEEDED"}
         certificate, key = _self_signed(folder)
         (folder / "token").write_text(f"{TOKEN}\n")
@@ -82,11 +86,18 @@ def _handler(api: KubernetesApi) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             if self._refused():
                 return
+            if self.path.startswith(f"{prefix}?"):
+                self._answer(200, {"items": self._selected()})
+                return
             name = self.path.removeprefix(f"{prefix}/")
             if name not in api.jobs:
                 self._answer(404, {"message": f'rayjobs.ray.io "{name}" not found'})
                 return
             job = api.jobs[name]
+            if name in api.collected_after:
+                api.collected_after[name] -= 1
+                if not api.collected_after[name]:
+                    del api.jobs[name], api.collected_after[name]
             self._answer(200, job)
             if not job["spec"].get("suspend"):
                 running = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}
@@ -103,20 +114,27 @@ def _handler(api: KubernetesApi) -> type[BaseHTTPRequestHandler]:
             api.jobs[name] = body
             self._answer(201, body)
 
+        def _selected(self) -> list[dict[str, Any]]:
+            (selector,) = parse_qs(urlsplit(self.path).query)["labelSelector"]
+            label, _, value = selector.partition("=")
+            return [j for j in api.jobs.values() if j["metadata"]["labels"].get(label) == value]
+
         def _refused(self) -> bool:
             api.requests.append(f"{self.command} {self.path.removeprefix(prefix)}")
             if self.headers["Authorization"] != f"Bearer {TOKEN}":
                 self._answer(401, {"message": "Unauthorized"})
                 return True
             if api.failures:
-                self._answer(api.failures.pop(0), {"message": "etcd has no leader"})
+                status = api.failures.pop(0)
+                document = {"message": "etcd has no leader"}
+                self._answer(status or 200, document, missing_bytes=0 if status else 7)
                 return True
             return False
 
-        def _answer(self, status: int, document: Any) -> None:
+        def _answer(self, status: int, document: Any, missing_bytes: int = 0) -> None:
             body = json.dumps(document).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) + missing_bytes))
             self.end_headers()
             self.wfile.write(body)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +16,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 from model.architectures import section_class
+from model.batch_plan import Update, plan_epoch
 from model.batches import Batch
 from model.build import build_model
 from model.checkpoint import CheckpointFolder
 from model.config import TrainConfig
 from model.dataset import TokenDataset
 from model.job import TrainingJob
-from model.training import train
+from model.training import plan_settings, train
 from model.transformer import Transformer
 from model.translation_model import TranslationModel
 from model.validation import DevSet
@@ -198,17 +201,41 @@ def tiny_job(
     )
 
 
+def poison_micro_batch(job: TrainingJob, update: int, index: int) -> None:
+    """Make what the output layer reads NaN in that micro-batch of that update, from 0."""
+    of_update = next(itertools.islice(_first_epoch(job), update, None))
+    poisoned_BS = job.data.batch(of_update.micro_batches[index]).source_BS
+    is_there = False
+
+    def look(module: nn.Module, inputs: tuple[Batch, float]) -> None:
+        nonlocal is_there
+        is_there = torch.equal(inputs[0].source_BS, poisoned_BS)
+
+    def hook(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        return output * math.nan if module.training and is_there else output
+
+    job.model.register_forward_pre_hook(look)
+    job.model.dropout.register_forward_hook(hook)  # type: ignore[union-attr]
+
+
+def _first_epoch(job: TrainingJob) -> Iterator[Update]:
+    settings = plan_settings(job.config)
+    return plan_epoch(job.data.source_lengths, job.data.target_lengths, settings, 0)
+
+
 def train_with_workers(
     world_size: int,
     corpus: TinyCorpus,
     folder: Path,
     model: dict[str, Any],
     rooms: tuple[int, ...] = (),
+    poisoned: tuple[int, int] | None = None,
     **settings: Any,
 ) -> None:
     """Train in as many processes, which exchange gradients over the loopback.
 
-    ``rooms`` says how many sentences fit the memory of each rank, if not all do.
+    ``rooms`` says how many sentences fit the memory of each rank, if not all do; ``poisoned`` is
+    an update and a micro-batch of it, see :func:`poison_micro_batch`.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
@@ -219,7 +246,10 @@ def train_with_workers(
     workers = [
         context.Process(
             target=_train_as_worker,
-            args=(rank, world_size, str(meeting), corpus, str(folder), model, rooms, settings),
+            args=(
+                *(rank, world_size, str(meeting), corpus, str(folder), model, rooms),
+                *(poisoned, settings),
+            ),
         )
         for rank in range(world_size)
     ]
@@ -241,6 +271,7 @@ def _train_as_worker(
     folder: str,
     model: dict[str, Any],
     rooms: tuple[int, ...],
+    poisoned: tuple[int, int] | None,
     settings: dict[str, Any],
 ) -> None:
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
@@ -250,5 +281,8 @@ def _train_as_worker(
     ours = tiny_model(**model)
     if rooms:
         small_memory(ours, rooms[rank], where="backward")
-    train(tiny_job(corpus, Storage(folder), workers=workers, model=ours, **settings))
+    job = tiny_job(corpus, Storage(folder), workers=workers, model=ours, **settings)
+    if poisoned:
+        poison_micro_batch(job, *poisoned)
+    train(job)
     dist.destroy_process_group()

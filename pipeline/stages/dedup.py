@@ -48,7 +48,9 @@ def run_dedup(run: StageRun) -> Artifact:
         Task(
             shard,
             _keep_rows,
-            (_only(clean, shard), run.spec, train, shard, index, _drops_of(shard, drops)),
+            # All tasks share the second: a list a shard of the drops of all ranges would be the
+            # larger part of this process's memory.
+            (_only(clean, shard), run.spec, train, shard, index, drops.get(shard, {}), drops[""]),
         )
         for index, shard in enumerate(shards)
     ]
@@ -129,7 +131,7 @@ def _only(clean: Artifact, shard: str) -> Artifact:
 
 def _drops_by_maker(names: Sequence[str]) -> dict[str, dict[str, list[str]]]:
     """Shard → reason → its files of drops; under no name those of the ranges, with rows of all."""
-    found: dict[str, dict[str, list[str]]] = {}
+    found: dict[str, dict[str, list[str]]] = {"": {}}
     for name in names:
         if name.endswith(_DROPS):
             file = name.removeprefix(f"{COMPARED}/")
@@ -137,15 +139,6 @@ def _drops_by_maker(names: Sequence[str]) -> dict[str, dict[str, list[str]]]:
             # No split has a hyphen in its name, so no shard begins so.
             maker = "" if made_by.startswith("by-") else made_by
             found.setdefault(maker, {}).setdefault(reason, []).append(file)
-    return found
-
-
-def _drops_of(shard: str, drops: Mapping[str, Mapping[str, list[str]]]) -> dict[str, list[str]]:
-    """Reason → files that may list rows of this shard: its own, and those of a range of hashes."""
-    found: dict[str, list[str]] = {}
-    for maker in (shard, ""):
-        for reason, files in drops.get(maker, {}).items():
-            found.setdefault(reason, []).extend(files)
     return found
 
 
@@ -217,11 +210,16 @@ def _keep_rows(
     split: str,
     shard: str,
     index: int,
-    drops: Mapping[str, Sequence[str]],
+    own: Mapping[str, Sequence[str]],
+    of_ranges: Mapping[str, Sequence[str]],
 ) -> Part:
+    """Do what was decided: in files of drops of this shard, and in those of ranges of hashes."""
     storage = clean.storage
     pairs = pq.read_table(clean.local(f"{shard}.parquet"))
-    listed = {reason: _read_numbers(storage, spec, names) for reason, names in drops.items()}
+    listed = {
+        reason: _read_numbers(storage, spec, [*own.get(reason, ()), *of_ranges.get(reason, ())])
+        for reason in dict.fromkeys([*own, *of_ranges])
+    }
     dropped = dedup.read_drops(listed, index)
     kept, rejects = dedup.split_kept(pairs, dedup.places_of(index, len(pairs)), dropped)
     files = []

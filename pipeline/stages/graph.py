@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from pipeline import artifacts, corpus
@@ -140,6 +140,7 @@ def prepare(
     get_runner: Callable[[], Runner],
     reporter: StageReporter,
     until: str | None = None,
+    planned: Mapping[str, ArtifactSpec] | None = None,
 ) -> dict[str, StageResult]:
     """Bring every stage's artifact into being; those that stand are left as they are.
 
@@ -150,11 +151,12 @@ def prepare(
             starts.
         reporter: is told how it goes.
         until: the last stage that is wanted; all of them if None.
+        planned: what :func:`specs` answered a moment ago; it is asked if None.
     """
     results: dict[str, StageResult] = {}
     done: dict[str, Artifact] = {}
     runner: Runner | None = None
-    for name, spec in specs(config, storage).items():
+    for name, spec in (planned or specs(config, storage)).items():
         artifact, seconds = artifacts.find(storage, spec), 0.0
         if artifact is None and runner is None:
             runner = get_runner()

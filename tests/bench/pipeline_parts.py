@@ -68,7 +68,7 @@ def _ray(data: str, storage: str, cpus: str) -> None:
 
 def _bare(data: str, storage: str) -> None:
     """What a bare loop needs for the same: normalise, filter and encode, and nothing else."""
-    config, place = _config(data), Storage(storage)
+    config, place = data_config(data), Storage(storage)
     filters = config.clean.filters
     made = specs(config, place)
     kept = artifacts.load(place, made["dedup"].id)
@@ -105,20 +105,21 @@ def _bare(data: str, storage: str) -> None:
     print(json.dumps({"cpu_s": cpu_s, "pairs": pairs}))
 
 
-def _again(data: str, storage: str) -> tuple[DataConfig, Storage, _Silent]:
+def _again(data: str, storage: str) -> tuple[DataConfig, Storage, Silent]:
     """The configuration, and a storage from which clean shards and token arrays are gone."""
-    config, place = _config(data), Storage(storage)
+    config, place = data_config(data), Storage(storage)
     made = specs(config, place)
     for stage in ("clean", "tensorize"):
         place.delete(made[stage].path)
-    return config, place, _Silent()
+    return config, place, Silent()
 
 
-def _config(data: str) -> DataConfig:
+def data_config(data: str) -> DataConfig:
+    """The data sections of ``configs/iitb.yaml`` for the corpus in the folder ``data``."""
     return JobContext(load_config(str(CONFIG), [f"corpus.source={data}"]), JobConsole()).data
 
 
-class _Silent:
+class Silent:
     """A :class:`~pipeline.stages.StageReporter` that says nothing."""
 
     def stage_started(self, name: str, why: str) -> None:

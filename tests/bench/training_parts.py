@@ -2,10 +2,12 @@
 
     python tests/bench/training_parts.py peak --threads 1
     python tests/bench/training_parts.py loop --storage FOLDER --set train.batch_tokens=2048 …
+    python tests/bench/training_parts.py padding --storage FOLDER --set train.batch_tokens=4096 …
 
 ``peak`` is what the machine multiplies at most: matrices of 2048 × 2048 in fp32 and in bf16.
 ``loop`` is training without anything around it: batch plan, batches, forward, backward, clipping
 and optimizer, over the token arrays that ``bench_training.py`` prepared in the storage.
+``padding`` is the share of padding in the batch plan of one whole epoch, by side and together.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ import json
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from measure import cpu_seconds
 from torch import nn
 from training_job import bench_config, bench_data, useful_flops
 
@@ -34,7 +38,7 @@ _CPU = torch.device("cpu")
 def main() -> None:
     """Parse, measure one part, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("part", choices=("peak", "loop"))
+    parser.add_argument("part", choices=("peak", "loop", "padding"))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--storage", help="with the token arrays")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", dest="overrides")
@@ -44,6 +48,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     if options.part == "peak":
         print(json.dumps(_peak()))
+    elif options.part == "padding":
+        print(json.dumps(_padding(options)))
     else:
         print(json.dumps(_loop(options)))
 
@@ -62,6 +68,35 @@ def _peak() -> dict[str, float]:
     return found
 
 
+def _padding(options: argparse.Namespace) -> dict[str, float]:
+    """Padding ÷ positions of the first epoch, and how many micro-batches that is."""
+    config = bench_config(options.storage, options.overrides)
+    data, _ = bench_data(config)
+    # The end of each sentence is a token too.
+    sides = {
+        side: [np.asarray(lengths, np.int64) + 1 for lengths in shards]
+        for side, shards in (("source", data.source_lengths), ("target", data.target_lengths))
+    }
+    padded = dict.fromkeys(sides, 0)
+    real = dict.fromkeys(sides, 0)
+    count = 0
+    plan = plan_epoch(data.source_lengths, data.target_lengths, plan_settings(config.train), 0)
+    for update in plan:
+        for micro_batch in update.micro_batches:
+            count += 1
+            for side, shards in sides.items():
+                places = zip(micro_batch.shard, micro_batch.row, strict=True)
+                lengths = np.array([shards[shard][row] for shard, row in places])
+                padded[side] += len(lengths) * int(lengths.max())
+                real[side] += int(lengths.sum())
+    shares = {side: 1 - real[side] / padded[side] for side in sides}
+    return shares | {
+        "both": 1 - sum(real.values()) / sum(padded.values()),
+        "micro_batches": count,
+        "pairs": len(data),
+    }
+
+
 def _loop(options: argparse.Namespace) -> dict[str, float]:
     """Tokens and useful FLOP a second of the bare loop, once kernels and caches are warm."""
     config = bench_config(options.storage, options.overrides)
@@ -75,10 +110,11 @@ def _loop(options: argparse.Namespace) -> dict[str, float]:
     padded = real = 0
     started = time.perf_counter()
     measured_from: float | None = None
+    cpu_from = 0.0
     while True:
         now = time.perf_counter()
         if measured_from is None and now - started >= options.warmup_s:
-            measured_from = now
+            measured_from, cpu_from = now, cpu_seconds()
             tokens, flops, padded, real = 0.0, 0.0, 0, 0
         elif measured_from is not None and now - measured_from >= options.seconds:
             break
@@ -98,6 +134,7 @@ def _loop(options: argparse.Namespace) -> dict[str, float]:
     elapsed = time.perf_counter() - measured_from
     return {
         "tokens_per_second": tokens / elapsed,
+        "tokens_per_cpu_second": tokens / (cpu_seconds() - cpu_from),
         "gflops": flops / elapsed / 1e9,
         "padding": 1 - real / padded,
     }

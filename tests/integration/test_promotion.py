@@ -5,24 +5,32 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from command_line import SEED
 from jobs import promote as promotion
+from jobs.cli import status as show_status
 from jobs.context import JobContext
+from jobs.evaluate import asked_tests
 from jobs.gate import Verdict
 from jobs.lease import holders
-from jobs.moves import Move, history, move_champion, moving
-from jobs.promote import VERDICT_TAG, promote
+from jobs.moves import MOVE_TAG, Move, history, move_champion, moving
+from jobs.promote import VERDICT_TAG, is_decided, promote, verdict_of
 from jobs.registry import CHAMPION, Version
 from jobs.rollback import rollback
 from jobs.status import status
-from pipeline.errors import LostLockError, RegistryError
+from pipeline.errors import ConfigError, LostLockError, RegistryError
 from scored_versions import REFERENCES, add_version, corpus, open_job, translations
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.integration,
+    # SQLAlchemy's, of MLflow's code.
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+]
 
 
 @pytest.fixture
@@ -72,6 +80,21 @@ def test_a_version_that_is_only_searched_otherwise_can_win(job: JobContext) -> N
     found = promote(job, add_version(job, translations(2), beam), corpus_)
     assert found.verdict.promoted
     assert found.verdict.why.endswith("; each decoded as registered: beam_size 4 against 1")
+
+
+def test_a_version_whose_run_was_deleted_is_judged_all_the_same(
+    job: JobContext, capfd: pytest.CaptureFixture[str]
+) -> None:
+    promoted(job, 12)
+    better = add_version(job, REFERENCES)
+    job.registry._client.delete_run(better.run_id)
+    assert promote(job, better, corpus(job.storage)).verdict.promoted
+    assert champion(job) == "2"
+    warned = [line for line in capfd.readouterr().err.splitlines() if "warning" in line]
+    assert warned == [
+        f"warning    the MLflow run of models:/seed/2, {better.run_id}, was deleted: its metrics "
+        f"and files go without it, its tags and what is in the storage stay"
+    ]
 
 
 def test_deciding_again_changes_nothing(job: JobContext) -> None:
@@ -164,9 +187,29 @@ def test_a_rollback_goes_to_any_version_and_can_be_undone(job: JobContext) -> No
     assert rollback(job).champion.number == "1"
     with pytest.raises(RegistryError, match="version 1, but that was the first"):
         rollback(job)
-    with pytest.raises(RegistryError, match="but seed has versions: 1, 2, 3"):
+    with pytest.raises(RegistryError, match=r"--to must be a version of seed .*, not '7'"):
         rollback(job, to="7")
+    with pytest.raises(
+        RegistryError, match=r"--to must be a version of seed \(1, 2, 3\), not '@x'"
+    ):
+        rollback(job, to="@x")
     assert champion(job) == "1"
+
+
+def test_a_version_that_was_rolled_back_before_it_was_judged_is_not_promoted_again(
+    job: JobContext,
+) -> None:
+    promoted(job, 12)
+    better = add_version(job, REFERENCES)
+    # A person moved it, or the promotion was killed just before its verdict.
+    job.registry.set_alias(better, CHAMPION)
+    rollback(job, to="1", why="wrong names")
+    again = job.registry.resolve(better.uri)
+    assert is_decided(again, "whatever the rules")
+    verdict = verdict_of(again)
+    assert verdict == Verdict(False, "was rolled back before it was judged: wrong names", ())
+    # Who asks for it gets it.
+    assert promote(job, again, corpus(job.storage)).verdict.promoted
 
 
 def test_a_rollback_to_the_champion_does_nothing(job: JobContext) -> None:
@@ -176,6 +219,19 @@ def test_a_rollback_to_the_champion_does_nothing(job: JobContext) -> None:
     assert (done.before, done.champion) == (before[0], before[0])
     assert done.why == "version 1 is the champion already"
     assert job.registry.versions("seed") == before
+
+
+def test_a_champion_of_before_that_was_deleted_is_named(job: JobContext) -> None:
+    promoted(job, 12)
+    promoted(job, 4)
+    job.registry._client.delete_model_version("seed", "1")
+    with pytest.raises(RegistryError) as refused:
+        rollback(job)
+    assert str(refused.value) == (
+        "the champion before version 2, version 1, must be in the registry, but was deleted; "
+        "`anuvad rollback CONFIG --to VERSION` puts another in its place"
+    )
+    assert champion(job) == "2"
 
 
 def test_status_tells_the_moves_the_latest_first(job: JobContext) -> None:
@@ -193,3 +249,29 @@ def test_status_tells_the_moves_the_latest_first(job: JobContext) -> None:
     assert lock["name"] == "promote-seed"
     assert lock["holder"] == str(held.holder)
     assert json.dumps(found)
+
+
+def test_status_tells_a_move_that_may_not_have_been_done(
+    job: JobContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = promoted(job, 12)
+    with moving(job, "seed") as held:
+        move = Move("2026-03-28T20:30:00+00:00", "1", "2", "promoted", "better", "me", False)
+        job.registry.set_tags(
+            first, {f"{MOVE_TAG}20260328T203000.000000Z": json.dumps(asdict(move))}
+        )
+        held.check()
+    show_status(str(SEED), [f"storage={job.storage.uri}"])
+    told = [line for line in capsys.readouterr().out.splitlines() if "→" in line]
+    assert ["or was about to be" in line for line in told] == [False, True]
+
+
+def test_a_test_set_that_was_asked_for_and_is_none_is_named_as_it_was_typed(
+    job: JobContext,
+) -> None:
+    test_corpus = corpus(job.storage)
+    assert asked_tests(job, test_corpus, None) == ("test",)
+    assert asked_tests(job, test_corpus, ["test", "test"]) == ["test"]
+    with pytest.raises(ConfigError) as refused:
+        asked_tests(job, test_corpus, ["test", "nope"])
+    assert str(refused.value) == "--test must name splits of the corpus (test), not nope"

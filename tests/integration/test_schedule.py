@@ -123,7 +123,7 @@ def test_each_fire_is_a_job_by_its_time_and_one_that_asks_for_it_is_tried_again(
         code = schedule(
             job,
             str(SEED),
-            ["train.seed=2"],
+            [f"storage={tmp_path}/storage", "train.seed=2"],
             "0 2 * * *",
             "Asia/Kolkata",
             once=True,
@@ -149,6 +149,38 @@ def test_each_fire_is_a_job_by_its_time_and_one_that_asks_for_it_is_tried_again(
         "schedule   anuvad-seed-20260328T203000Z-2 started",
         "schedule   anuvad-seed-20260328T203000Z-2 ended with exit code 0",
     ]
+
+
+def test_a_night_without_the_cluster_does_not_end_the_scheduler(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clock, fires = Clock("2026-03-28T20:00"), 0
+
+    def sleep(seconds: float) -> None:
+        nonlocal fires
+        clock.sleep(seconds)
+        fires += clock.now().minute == 30 and clock.now().second == 0
+        if fires == 3:
+            raise KeyboardInterrupt
+
+    config = load_config(str(SEED), [f"storage={tmp_path}/storage"])
+    with JobContext(config, JobConsole()) as job, pytest.raises(KeyboardInterrupt):
+        schedule(
+            job,
+            str(SEED),
+            [],
+            "30 * * * *",
+            "UTC",
+            once=False,
+            address="http://127.0.0.1:9",
+            now=clock.now,
+            sleep=sleep,
+        )
+    warned = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning")]
+    assert len(warned) == 2
+    for line, fire in zip(warned, ("20260328T203000Z", "20260328T213000Z"), strict=True):
+        assert f"anuvad-seed-{fire}: a Ray job server must answer at http://127.0.0.1:9" in line
+        assert line.endswith("; the next fire is waited for")
 
 
 def test_a_storage_in_the_working_folder_is_refused_for_a_cluster(tmp_path: Path) -> None:

@@ -21,7 +21,11 @@ from local_hub import DATASET, LocalHub
 from pipeline import artifacts, stages
 from pipeline.errors import ArtifactError
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.integration,
+    # SQLAlchemy's, of MLflow's code.
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+]
 
 ROWS = {"train": ("hello\tनमस्ते", "thank you\tधन्यवाद"), "validation": ("i am fine\tमैं ठीक हूँ",)}
 CONFIG = """\

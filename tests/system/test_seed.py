@@ -600,6 +600,12 @@ def test_an_interrupted_training_goes_on_and_stays_one_run(
         "state": "run",
         "why": "was interrupted",
     }
+    other = world.json("plan", *LONG, "train.label_smoothing=0.2")["stages"][5]["why"]
+    assert re.search(
+        r"train-[0-9a-f]{12} was interrupted after update [\d,]+, since then "
+        r"train\.label_smoothing 0\.\d+ → 0\.2$",
+        other,
+    )
 
     with Training(world) as training:
         training.wait_for("train      goes on after update")

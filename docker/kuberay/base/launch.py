@@ -3,15 +3,19 @@
 reads   the RayJob ``TEMPLATE``; ``JOB_NAME`` and ``JOB_UID`` of the Kubernetes Job that runs this
 writes  a RayJob ``<JOB_NAME>-ray``, which goes when the Job goes; its end to standard output
 holds   run twice it makes one RayJob: the second time it finds the first one's and waits for it;
+        while another RayJob of this template is under way it makes none, as that one may have
+        outlived its Job, of which alone a CronJob knows;
         the RayJob is not called as the Job is, since KubeRay submits it by a Job of its own name
 
-Exit codes: 0 done, 69 the API server did not answer, 143 terminated; else that of the RayJob's
-command, or 1 where KubeRay knows none. The standard library is all that it needs.
+Exit codes: 0 done, or another one is under way; 69 the API server did not answer, 143 terminated;
+else that of the RayJob's command, or 1 where KubeRay knows none. The standard library is all that
+it needs.
 """
 
 from __future__ import annotations
 
 import copy
+import http.client
 import json
 import os
 import re
@@ -20,6 +24,7 @@ import ssl
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +33,8 @@ from typing import Any
 EXIT_UNAVAILABLE = os.EX_UNAVAILABLE
 EXIT_TERMINATED = 128 + signal.SIGTERM
 QUEUE = "kueue.x-k8s.io/queue-name"
+# Which template a RayJob is a copy of; kustomize puts it on the template, and a copy keeps it.
+INSTANCE = "app.kubernetes.io/instance"
 # KubeRay makes names of pods and services of it, which may have 63 characters.
 MAX_NAME = 47
 ATTEMPTS = 30
@@ -70,6 +77,30 @@ class RayJobs:
         """
         return self._ask("GET", f"{self.url}/{name}", None)
 
+    def find(self, name: str) -> dict[str, Any] | None:
+        """The RayJob ``name``, or None where there is none.
+
+        Raises:
+            RefusedError, UnavailableError: if that can't be told.
+        """
+        try:
+            return self.get(name)
+        except RefusedError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def under_way(self, template: str) -> list[str]:
+        """The names of the copies of ``template`` that have not ended.
+
+        Raises:
+            RefusedError, UnavailableError: if they can't be had.
+        """
+        selector = urllib.parse.urlencode({"labelSelector": f"{INSTANCE}={template}"})
+        found = self._ask("GET", f"{self.url}?{selector}", None)["items"]
+        going = [job for job in found if exit_code(job.get("status", {})) is None]
+        return sorted({job["metadata"]["name"] for job in going} - {template})
+
     def create(self, job: Mapping[str, Any]) -> bool:
         """Create a RayJob; False if one of that name stands already.
 
@@ -102,12 +133,12 @@ class RayJobs:
                     found: dict[str, Any] = json.load(answer)
                     return found
             except urllib.error.HTTPError as error:
-                said = _message(error.read())
+                said = _message(error)
                 if error.code != 429 and error.code < 500:
                     raise RefusedError(error.code, said) from None
                 why = f"{error.code}: {said}"
-            except (OSError, ValueError) as error:
-                why = str(error)
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                why = repr(error)
         raise UnavailableError(f"{url} must answer, but did not in {ATTEMPTS} attempts: {why}")
 
 
@@ -145,8 +176,17 @@ def exit_code(status: Mapping[str, Any]) -> int | None:
         return None
     if status.get("jobStatus") == "SUCCEEDED":
         return 0
-    found = re.search(r"exit code (\d+)", status.get("message", ""))
-    return int(found[1]) if found else 1
+    # Ray's own words; the last lines of the log follow them, and may hold other exit codes.
+    found = re.match(r"Job entrypoint command failed with exit code (-?\d+)", said_by(status))
+    if not found:
+        return 1
+    # A signal is a negative number to Ray, and 128 more than its number to a shell.
+    return int(found[1]) if int(found[1]) > 0 else 128 - int(found[1])
+
+
+def said_by(status: Mapping[str, Any]) -> str:
+    """The status's message, which a status that has just been made lacks."""
+    return status.get("message") or ""
 
 
 def launch(jobs: RayJobs, template: str, owner: str, owner_uid: str) -> int:
@@ -156,9 +196,41 @@ def launch(jobs: RayJobs, template: str, owner: str, owner_uid: str) -> int:
         RefusedError, UnavailableError, ValueError: if that can't be done.
     """
     job = copy_of(jobs.get(template), owner, owner_uid)
-    name = job["metadata"]["name"]
-    made = jobs.create(job)
-    say(f"RayJob {name}: {'created' if made else 'stands already, waiting for it'}")
+    return wait(jobs, job["metadata"]["name"]) if start(jobs, job, template) else 0
+
+
+def start(jobs: RayJobs, job: Mapping[str, Any], template: str) -> bool:
+    """See to it that ``job`` stands; False, and nothing done, while another copy is under way.
+
+    Raises:
+        RefusedError, UnavailableError: if that can't be done.
+    """
+    name, owners = job["metadata"]["name"], job["metadata"]["ownerReferences"]
+    while True:
+        standing = jobs.find(name)
+        if standing is None:
+            if others := jobs.under_way(template):
+                say(f"not started, as RayJob {', '.join(others)} is still under way")
+                return False
+            if jobs.create(job):
+                say(f"RayJob {name}: created")
+                return True
+            # Its answer was lost, or another pod of the Job came first: the next look finds it.
+        elif standing["metadata"].get("ownerReferences") == owners:
+            say(f"RayJob {name}: stands already, waiting for it")
+            return True
+        else:
+            # A Job deleted and made anew has another uid; the garbage collector is on its way.
+            say(f"RayJob {name} of an earlier Job: waiting until it is gone")
+            time.sleep(jobs.wait_s)
+
+
+def wait(jobs: RayJobs, name: str) -> int:
+    """Tell each state of the RayJob until its end, and answer its exit code.
+
+    Raises:
+        RefusedError, UnavailableError: if it can't be seen.
+    """
     before = ""
     while True:
         status = jobs.get(name).get("status", {})
@@ -169,7 +241,7 @@ def launch(jobs: RayJobs, template: str, owner: str, owner_uid: str) -> int:
         code = exit_code(status)
         if code is not None:
             if code:
-                say(f"RayJob {name} failed: {status.get('message') or status.get('reason') or now}")
+                say(f"RayJob {name} failed: {said_by(status) or status.get('reason') or now}")
             return code
         time.sleep(jobs.wait_s)
 
@@ -180,9 +252,12 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _message(body: bytes) -> str:
+def _message(error: urllib.error.HTTPError) -> str:
     try:
+        body = error.read()
         return str(json.loads(body)["message"])
+    except (OSError, http.client.HTTPException):
+        return str(error.reason)
     except (ValueError, KeyError, TypeError):
         return body.decode(errors="replace")[:300]
 

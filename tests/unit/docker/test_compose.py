@@ -127,6 +127,17 @@ def test_every_service_has_a_healthcheck_and_bounds(services: dict[str, dict[str
         assert service["pids_limit"] > 0
 
 
+def test_a_job_that_is_stopped_has_time_for_its_checkpoint(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    from jobs.config import ComputeConfig
+
+    for name in ("head", "worker"):
+        assert services[name]["stop_grace_period"] == "2m"
+        stopped_after = int(services[name]["environment"]["RAY_JOB_STOP_WAIT_TIME_S"])
+        assert ComputeConfig().grace_s < stopped_after < 120
+
+
 def test_ports_are_open_on_this_machine_only(services: dict[str, dict[str, Any]]) -> None:
     ports = {name: service.get("ports", []) for name, service in services.items()}
     assert ports == {

@@ -174,12 +174,12 @@ def test_the_launcher_is_the_file_that_is_tested(overlay: list[Manifest]) -> Non
     assert data == {"launch.py": (KUBERAY / "base" / "launch.py").read_text(encoding="utf-8")}
 
 
-def test_the_launcher_may_read_and_create_rayjobs_and_nothing_else(
+def test_the_launcher_may_read_list_and_create_rayjobs_and_nothing_else(
     overlay: list[Manifest],
 ) -> None:
     assert {m["kind"] for m in overlay if "rbac" in m["apiVersion"]} == {"Role", "RoleBinding"}
     assert of_kind(overlay, "Role")["anuvad-launcher"]["rules"] == [
-        {"apiGroups": ["ray.io"], "resources": ["rayjobs"], "verbs": ["get", "create"]}
+        {"apiGroups": ["ray.io"], "resources": ["rayjobs"], "verbs": ["get", "list", "create"]}
     ]
     bound = of_kind(overlay, "RoleBinding")["anuvad-launcher"]["subjects"]
     assert bound == [{"kind": "ServiceAccount", "name": "anuvad-launcher"}]
@@ -216,6 +216,16 @@ def test_a_ray_pod_may_write_to_tmp_shared_memory_and_the_storage(overlay: list[
         mounts = {m["name"]: m["mountPath"] for m in pod["containers"][0]["volumeMounts"]}
         assert mounts == {"storage": "/data", "tmp": "/tmp", "shm": "/dev/shm"}
         assert {volume["name"] for volume in pod["volumes"]} == set(mounts)
+
+
+def test_a_job_that_is_stopped_has_time_for_its_checkpoint(overlay: list[Manifest]) -> None:
+    from jobs.config import ComputeConfig
+
+    ray = [p for p in all_pods(overlay) if p["containers"][0]["name"] == "ray"]
+    for pod in ray:
+        variables = {v["name"]: v["value"] for v in pod["containers"][0]["env"]}
+        stopped_after = int(variables["RAY_JOB_STOP_WAIT_TIME_S"])
+        assert ComputeConfig().grace_s < stopped_after < pod["terminationGracePeriodSeconds"]
 
 
 def test_a_cluster_asks_for_a_token_and_holds_no_secret_in_clear(overlay: list[Manifest]) -> None:
@@ -300,6 +310,10 @@ def test_an_overlay_with_s3_has_no_volume_of_its_own(tmp_path: Path) -> None:
     for manifest in manifests:
         require_valid(manifest)
     assert of_kind(manifests, "PersistentVolumeClaim") == {}
+    # Copies of objects go where the volume would be, which has no limit as /tmp has.
+    settings = of_kind(manifests, "ConfigMap")["anuvad-settings"]["data"]
+    assert settings["ANUVAD_CACHE"] == "/data"
+    assert "compute.num_workers=4" in settings["ANUVAD_ARGUMENTS"]
     ray = [p for p in all_pods(manifests) if p["containers"][0]["name"] == "ray"]
     assert len(ray) == len(JOBS) * 2
     assert all({"name": "storage", "emptyDir": {}} in pod["volumes"] for pod in ray)

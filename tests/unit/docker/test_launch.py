@@ -77,7 +77,12 @@ def test_a_template_becomes_a_job_that_starts_and_its_success_is_the_launchers(
             }
         ],
     }
-    assert api.requests[:2] == ["GET /anuvad-retrain", "POST ?fieldValidation=Strict"]
+    assert api.requests[:4] == [
+        "GET /anuvad-retrain",
+        "GET /anuvad-retrain-1-ray",
+        "GET ?labelSelector=app.kubernetes.io%2Finstance%3Danuvad-retrain",
+        "POST ?fieldValidation=Strict",
+    ]
 
 
 def test_started_again_it_waits_for_the_job_that_it_made(api: KubernetesApi) -> None:
@@ -88,11 +93,47 @@ def test_started_again_it_waits_for_the_job_that_it_made(api: KubernetesApi) -> 
     assert set(api.jobs) == {"anuvad-retrain", "anuvad-retrain-1-ray"}
 
 
+def test_while_an_earlier_copy_is_under_way_no_second_one_is_started(api: KubernetesApi) -> None:
+    launch(api, "anuvad-retrain-1")
+    # Its Job has met its deadline, or could not reach the API server: it is over, the RayJob isn't.
+    waiting = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}
+    api.jobs["anuvad-retrain-1-ray"]["status"] = waiting
+    api.jobs["anuvad-retrain-1-ray"]["spec"]["suspend"] = True
+    second = launch(api, "anuvad-retrain-2")
+    assert second.returncode == 0
+    assert second.stdout == "not started, as RayJob anuvad-retrain-1-ray is still under way\n"
+    assert set(api.jobs) == {"anuvad-retrain", "anuvad-retrain-1-ray"}
+
+
+def test_copies_that_have_ended_are_in_nobodys_way(api: KubernetesApi) -> None:
+    api.ends_as = {"jobDeploymentStatus": "Failed", "message": "DeadlineExceeded"}
+    assert launch(api, "anuvad-retrain-1").returncode == 1
+    api.ends_as = {"jobDeploymentStatus": "Complete", "jobStatus": "SUCCEEDED"}
+    assert launch(api, "anuvad-retrain-2").returncode == 0
+
+
+def test_the_rayjob_of_a_deleted_job_of_the_same_name_is_not_taken_for_ones_own(
+    api: KubernetesApi,
+) -> None:
+    launch(api, "anuvad-retrain-1")
+    leftover = api.jobs["anuvad-retrain-1-ray"]
+    leftover["metadata"]["ownerReferences"][0]["uid"] = "of-the-deleted-job"
+    api.collected_after = {"anuvad-retrain-1-ray": 2}
+    again = launch(api, "anuvad-retrain-1")
+    assert again.returncode == 0
+    lines = again.stdout.split("\n")
+    assert lines[0] == "RayJob anuvad-retrain-1-ray of an earlier Job: waiting until it is gone"
+    assert "RayJob anuvad-retrain-1-ray: created" in lines
+
+
 @pytest.mark.parametrize(
     ("message", "code"),
     [
         ("Job entrypoint command failed with exit code 3, last available logs: …", 3),
         ("Job entrypoint command failed with exit code 75, last available logs: …", 75),
+        # Killed for want of memory, after it had logged another process's end.
+        ("Job entrypoint command failed with exit code -9, … \nhook: exit code 3", 137),
+        ("Job submission has failed. … \nanuvad: exit code 3", 1),
         ("The RayJob has passed the activeDeadlineSeconds.", 1),
     ],
 )
@@ -104,10 +145,10 @@ def test_the_exit_code_is_that_of_the_command(api: KubernetesApi, message: str, 
 
 
 def test_an_api_server_that_is_busy_is_asked_again(api: KubernetesApi) -> None:
-    api.failures = [503, 429]
+    api.failures = [503, 429, 0]
     done = launch(api)
-    assert done.returncode == 0
-    assert api.requests[:3] == ["GET /anuvad-retrain"] * 3
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert api.requests[:4] == ["GET /anuvad-retrain"] * 4
 
 
 def test_an_api_server_that_stays_away_is_told_from_a_job_that_failed(api: KubernetesApi) -> None:

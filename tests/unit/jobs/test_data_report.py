@@ -83,7 +83,7 @@ def report(made: dict[str, Artifact]) -> DataReport:
     return gather(made, SPLITS)
 
 
-def pairs_of(steps: tuple[Step, ...]) -> dict[str, int | None]:
+def pairs_of(steps: tuple[Step, ...]) -> dict[str, int]:
     return {step.name: step.pairs for step in steps}
 
 
@@ -251,13 +251,6 @@ def test_a_cap_is_a_step_and_a_source_that_lost_everything_has_zero(tmp_path: Pa
     ]
     assert train.drops[0].reasons[0].examples == (), "no file of rejects, no examples"
     assert train.drops[1].reasons[0].settings[0] == ("tensorize.max_source_tokens", "null")
-
-
-def test_token_arrays_that_nobody_counted_by_source_are_unknown_for_each_of_several(
-    tmp_path: Path,
-) -> None:
-    train = gather(capped(Storage(str(tmp_path)), {"train_pairs": 99}), SPLITS).splits[0]
-    assert [f.steps[-1].pairs for f in (train.total, *train.funnels)] == [99, None, None]
 
 
 def write_rejects(storage: Storage, shard: int, shards: int, reasons: list[str]) -> None:

@@ -8,6 +8,7 @@ import torch.distributed
 from jobs.failures import Beat, Failure, Heard, blame, in_one_line, is_of_exchange
 
 CUT_OFF = "RuntimeError: Connection closed by peer [192.0.2.1]:2411"
+TIMED_OUT = "RuntimeError: Timed out waiting 600000ms for recv operation to complete"
 
 
 def heard(*of_each: tuple[int, float]) -> dict[int, Heard]:
@@ -33,7 +34,7 @@ def test_the_one_that_died_is_named_before_those_that_lost_it() -> None:
 
 
 def test_one_that_is_silent_is_named_though_it_came_as_far_as_the_others() -> None:
-    failures = [Failure(0, 37, "RuntimeError: Timed out waiting 600000ms for recv", True)]
+    failures = [Failure(0, 37, TIMED_OUT, True)]
     assert blame(heard((37, 0.3), (37, 601.7), (37, 0.2)), failures, [], 600) == (
         "worker 1 (process 101 on node-a) hangs: it was silent for 602 s, "
         "last heard of at update 37"
@@ -41,11 +42,19 @@ def test_one_that_is_silent_is_named_though_it_came_as_far_as_the_others() -> No
 
 
 def test_one_that_ended_after_it_said_why_is_not_silent() -> None:
-    failures = [Failure(0, 37, "RuntimeError: Timed out waiting 600000ms for recv", True)]
+    failures = [Failure(0, 37, TIMED_OUT, True)]
     found = blame(heard((37, 9.0), (36, 0.2)), failures, [], 600)
     assert found == (
         "worker 1 (process 101 on node-a) did not come to the exchange of update 37 within 600 s, "
         "last heard of at update 36"
+    )
+
+
+def test_one_that_never_complained_is_the_one_that_the_others_waited_for() -> None:
+    failures = [Failure(1, 37, TIMED_OUT, True), Failure(2, 37, TIMED_OUT, True)]
+    assert blame(heard((37, 0.4), (37, 0.2), (37, 0.3)), failures, [], 600) == (
+        "worker 0 (process 100 on node-a) kept worker 1 waiting for longer than 600 s, last heard "
+        "of at update 37"
     )
 
 

@@ -150,3 +150,13 @@ def test_what_is_no_schedule_is_refused(expression: str, said: str) -> None:
 def test_a_zone_that_there_is_not_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="--tz must be a time zone such as Asia/Kolkata, but"):
         time_zone(name)
+
+
+@pytest.mark.parametrize("expression", ["R 2 * * *", "r(0-30) 2 * * *", "0 R/6 * * *"])
+def test_a_time_that_is_drawn_anew_by_each_scheduler_is_refused(expression: str) -> None:
+    with pytest.raises(ConfigError, match="R draws another time whenever it is read"):
+        require_cron(expression)
+
+
+def test_months_and_days_with_an_r_in_their_names_are_none_of_these() -> None:
+    require_cron("0 2 * mar,apr thu,fri")

@@ -12,6 +12,7 @@ from command_line import REPOSITORY
 from jobs import fit as fitting
 from jobs.config import Config
 from jobs.fit import fit, refuse_other_tokenizers, refuse_unguarded, train_spec
+from jobs.interrupted import CHECKPOINTS, folder_of
 from model.architectures import TransformerConfig
 from pairs import TRAIN
 from pipeline import artifacts, stages
@@ -178,6 +179,20 @@ def test_training_with_another_tokenizer_is_refused_before_it_connects_to_anythi
     damage(data["tokenizer"].artifact, "en.model")
     with pytest.raises(TrainingError, match=r"en\.model must be the tokenizer that made"):
         fit(config, storage, data, connect, print)
+
+
+def test_checkpoints_that_a_kill_left_beside_what_they_led_to_are_deleted(
+    config: Config, data: dict[str, StageResult], storage: Storage
+) -> None:
+    spec = train_spec(config, {name: result.artifact.spec for name, result in data.items()})
+    artifacts.commit(storage, spec, [])
+    storage.write_bytes(f"{folder_of(spec.id)}/update-00000500/manifest.json", b"{}")
+
+    def never() -> None:
+        raise AssertionError("nothing is left to train")
+
+    assert fit(config, storage, data, never, lambda event: never()).id == spec.id
+    assert storage.list(CHECKPOINTS) == []
 
 
 def test_drawn_segmentations_make_another_training(

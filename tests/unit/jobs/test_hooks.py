@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
+import os
 import shlex
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,7 +19,7 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.gate_config import GateConfig
-from jobs.hooks import SECRET, run_hooks, signature
+from jobs.hooks import ATTEMPTS, SECRET, run_hooks, signature
 
 VERDICT = {"model": "seed", "version": "3", "promoted": True, "why": "BLEU 31,5 → बेहतर"}
 
@@ -63,12 +66,17 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 
 
 def told(
-    webhook: str | None = None, command: str | None = None, timeout_s: float = 60
+    webhook: str | None = None,
+    command: str | None = None,
+    timeout_s: float = 60,
+    answer_timeout_s: float = 30,
 ) -> list[str]:
     """The warnings of the hooks."""
     warnings: list[str] = []
     policy = GateConfig(webhook=webhook, command=command, command_timeout_s=timeout_s)
-    run_hooks(policy, VERDICT, warnings.append, first_wait_s=0.01)
+    run_hooks(
+        policy, VERDICT, warnings.append, first_wait_s=0.01, answer_timeout_s=answer_timeout_s
+    )
     return warnings
 
 
@@ -128,6 +136,34 @@ def test_a_server_that_is_not_there_is_one_warning(receiver: Receiver) -> None:
     assert "Connection refused" in warning
 
 
+def test_a_server_that_answers_a_byte_now_and_then_is_given_up(receiver: Receiver) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        ended = threading.Event()
+
+        def drip() -> None:
+            for _ in range(ATTEMPTS):
+                connection, _ = server.accept()
+                connections.append(connection)
+            while not ended.wait(0.01):
+                for connection in connections:
+                    with contextlib.suppress(OSError):
+                        connection.sendall(b"H")
+
+        connections: list[socket.socket] = []
+        thread = threading.Thread(target=drip)
+        thread.start()
+        warnings = told(url, answer_timeout_s=0.2)
+        ended.set()
+        thread.join()
+        for connection in connections:
+            connection.close()
+    assert warnings == [
+        f"gate.webhook {url} must take the verdict, which stands all the same, but: it has not "
+        f"answered within 0.2 seconds"
+    ]
+
+
 def test_nothing_is_sent_unsigned(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(SECRET)
     (warning,) = told(receiver.url)
@@ -170,6 +206,22 @@ def test_a_command_that_hangs_is_killed_with_what_it_started() -> None:
     assert warning.endswith("but: it was killed after 0.5 seconds")
 
 
+def test_a_command_may_leave_another_in_the_background(tmp_path: Path) -> None:
+    # In a session of its own, with the standard error of the command, until somebody writes to it.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    waits = f"[sys.executable, '-c', {f'open({str(pipe)!r}).read()'!r}], start_new_session=True"
+    code = f"import subprocess, sys; subprocess.Popen({waits})"
+    assert told(command=python(code), timeout_s=30) == []
+    pipe.write_text("")
+
+
+def test_a_command_that_says_very_much_is_quoted_at_its_end() -> None:
+    code = "import sys; sys.stderr.write('x' * 9_000_000 + '\\nno room\\n'); sys.exit(1)"
+    (warning,) = told(command=python(code))
+    assert warning.endswith("but: it ended with 1: no room")
+
+
 def test_a_command_that_fails_keeps_nobody_from_being_told(receiver: Receiver) -> None:
     assert len(told(receiver.url, command="false")) == 1
     assert len(receiver.taken) == 1
@@ -180,6 +232,10 @@ def test_a_command_that_fails_keeps_nobody_from_being_told(receiver: Receiver) -
     [
         ({"webhook": "ftp://host/x"}, "must be an address such as https://host/path"),
         ({"webhook": "https://me:secret@host/x"}, "without user and password"),
+        ({"webhook": "https://host/नमस्ते"}, "in ASCII and without spaces"),
+        ({"webhook": "https://host/a b"}, "in ASCII and without spaces"),
+        ({"webhook": "https://[::1/x"}, "must be an address such as"),
+        ({"webhook": "https://host:99999/x"}, "must be an address such as"),
         ({"command": "echo 'open"}, "must be a command line, but: No closing quotation"),
         ({"command": "  "}, "must name a program, but is empty"),
     ],

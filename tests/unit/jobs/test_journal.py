@@ -120,4 +120,16 @@ def test_only_journals_of_the_model_are_found(tmp_path: Path) -> None:
 
 def test_what_is_no_record_is_none() -> None:
     assert Record.from_line(b"12") is None
+    assert Record.from_line(b"[1]") is None
     assert Record.from_line(b'{"number": 1}') is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0\0\0"])
+def test_where_it_can_not_be_read_what_was_sent_everything_is_sent_again(
+    storage: Storage, damage: bytes
+) -> None:
+    written(storage).acknowledge(2)
+    storage.write_bytes(f"runs/{RUN}/journal.sent", damage)
+    again = Journal(storage, RUN)
+    assert (again.sent(), again.pending()) == (0, 3)
+    assert again.append("end", status="FINISHED").number == 4

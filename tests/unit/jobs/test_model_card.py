@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,15 @@ import safetensors.numpy
 from huggingface_hub import ModelCard
 
 from jobs.config import Config
+from jobs.console import JobConsole
+from jobs.context import JobContext
+from jobs.evaluate import Evaluation
 from jobs.fit import train_spec
 from jobs.health import Health
+from jobs.logged_model import CONTENT_TAG
 from jobs.model_card import CARD, DESCRIPTION_CHARACTERS, description_of, model_card
+from jobs.registry import TRAINING_TAG, Version
+from jobs.renewed_card import renew_card
 from jobs.scores import Score
 from jobs.train_worker import TRAINING, WEIGHTS
 from killing import Silent
@@ -76,6 +83,49 @@ class Scored:
     }
     health = Health(0.001, 0.003, 0.02, 0.97, 40, 0.05)
     guarded = True
+
+
+@pytest.fixture
+def job(made: Mapping[str, StageResult], monkeypatch: pytest.MonkeyPatch) -> Iterator[JobContext]:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    config = CONFIG.model_copy(update={"storage": made["train"].artifact.storage.uri})
+    with JobContext(config, JobConsole()) as opened:
+        yield opened
+
+
+def registered(job: JobContext, training: str) -> Version:
+    """A version of that training, by a run that says which command it was."""
+    client = job.registry._client
+    root = job.storage.local_root
+    assert root is not None
+    if client.get_experiment_by_name("tiny") is None:
+        client.create_experiment("tiny", artifact_location=(root / "mlartifacts").as_uri())
+        client.create_registered_model("tiny")
+    experiment = client.get_experiment_by_name("tiny").experiment_id
+    run = client.create_run(experiment, tags={"anuvad.command": shlex.join(COMMAND)}).info.run_id
+    tags = {CONTENT_TAG: run, TRAINING_TAG: training}
+    made = client.create_model_version("tiny", source="runs:/x", run_id=run, tags=tags)
+    return job.registry.resolve(f"models:/tiny/{made.version}")
+
+
+@pytest.mark.integration
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+def test_an_evaluation_by_itself_renews_the_card_of_the_version_that_was_scored(
+    job: JobContext, made: Mapping[str, StageResult]
+) -> None:
+    version = registered(job, made["train"].artifact.id)
+    scored: Any = {"newstest": Scored()}
+    corpus = made["corpus"].artifact
+    assert renew_card(job, Evaluation(version, scored), corpus) is None
+    client = job.registry._client
+    written = client.get_model_version("tiny", version.number).description
+    assert "| bleu_intl | 12.35 | 11.50 to 13.25 | " in written
+    assert "- command: `anuvad retrain tiny.yaml train.seed=2`" in written
+    # Of another training this configuration knows nothing.
+    other = registered(job, "train-0123456789ab")
+    why = renew_card(job, Evaluation(other, scored), corpus)
+    assert why == "the configuration is another than made it"
+    assert not client.get_model_version("tiny", other.number).description
 
 
 def card(made: Mapping[str, StageResult], **tests: Any) -> str:

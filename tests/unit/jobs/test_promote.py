@@ -7,8 +7,9 @@ import pytest
 from jobs.gate import Rule, Verdict
 from jobs.promote import Promotion, unlike_decoding
 from jobs.registry import Version
-from jobs.retrain import _as_of_now
+from jobs.retrain import _as_of_now, _version_stands
 from model.config import DecodeConfig
+from pipeline.errors import OutageError
 
 
 def version(number: str) -> Version:
@@ -57,3 +58,17 @@ def test_an_old_verdict_says_who_is_champion_since(
 def test_an_old_refusal_stays_what_it_was() -> None:
     refusal = Verdict(False, "worse", ())
     assert _as_of_now(refusal, version("2"), version("1")) is refusal
+
+
+def test_an_outage_after_the_registration_says_what_stands_and_how_to_finish() -> None:
+    command = ["anuvad", "retrain", "configs/my seed.yaml"]
+    with (
+        pytest.raises(OutageError) as told,
+        _version_stands(version("3"), command),
+    ):
+        raise OutageError("MLflow must take metrics, but: http://host:5000 does not answer")
+    assert str(told.value) == (
+        "MLflow must take metrics, but: http://host:5000 does not answer; version 3 of seed is "
+        "registered and what was measured is kept, and the same command does the rest: anuvad "
+        "retrain 'configs/my seed.yaml'"
+    )

@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from command_line import SEED
+from jobs.config import load_config
+from jobs.console import JobConsole
+from jobs.context import JobContext
+from jobs.journal import Journal
+from jobs.sync import sync
+from jobs.tracked_run import TrackedRun
 from jobs.tracking import (
     asked_once,
     mlflow_errors,
@@ -17,6 +24,7 @@ from jobs.tracking import (
     tracking_uri_at,
 )
 from pipeline.errors import AnuvadError, ConfigError, OutageError, RegistryError
+from pipeline.storage import Storage
 
 
 @pytest.mark.parametrize(
@@ -40,6 +48,17 @@ def test_an_object_store_can_not_hold_the_database(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(ConfigError, match=r"tracking\.uri or MLFLOW_TRACKING_URI must name"):
         tracking_uri_at(None, "mock://bucket")
+
+
+def test_a_folder_that_would_cut_off_the_database_s_uri_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking_uri_at(None, "/data/हिन्दी #1") == "sqlite:////data/हिन्दी #1/mlflow.db"
+    for folder in ("/data/why?", "/data/a%20b"):
+        with pytest.raises(ConfigError, match=r"without \? and % in its path"):
+            tracking_uri_at(None, folder)
+    assert tracking_uri_at("http://server", "/data/why?") == "http://server"
 
 
 @pytest.mark.parametrize("environment", [None, "http://environment"])
@@ -139,3 +158,34 @@ def test_requests_are_not_repeated_within_the_innermost_and_the_outermost_block(
 def test_other_reasons_are_one_line_of_some_length() -> None:
     assert reason_of(Exception("one\n  two")) == "one two"
     assert len(reason_of(Exception("x" * 1000))) == 300
+
+
+@pytest.mark.integration
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+def test_an_experiment_that_was_deleted_is_named_at_once_with_what_brings_it_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = open_mlflow(uri).MlflowClient()
+    deleted = client.create_experiment("seed")
+    client.delete_experiment(deleted)
+    config = load_config(str(SEED), [f"storage={tmp_path}"])
+    run_id, warnings = "seed-0123456789ab", list[str]()
+    run = TrackedRun(uri, "seed", run_id, Storage(str(tmp_path)), warnings.append)
+    run.metrics({"train/loss": 2.5})
+    with pytest.raises(RegistryError) as refused:
+        run.mlflow_id()
+    run.end()
+    why = (
+        f"the experiment seed at {uri} must stand, but was deleted; `mlflow experiments restore "
+        f"-x {deleted}` brings it back, or tracking.experiment names another"
+    )
+    assert str(refused.value) == why
+    assert warnings[0] == f"{why}; MLflow is told no more of this run until `anuvad sync CONFIG`"
+    # One that can't be sent keeps no other back.
+    other = Journal(Storage(str(tmp_path)), "seed-0123456789ac")
+    other.append("open", experiment="another", name=other.run_id)
+    with JobContext(config, JobConsole()) as job:
+        found = [(one.sent, one.left, one.why) for one in sync(job)]
+    assert found == [(0, 3, why), (1, 0, None)]

@@ -225,13 +225,14 @@ def test_a_manifest_that_says_nothing_is_written_anew(
     assert json.loads((tmp_path / "out.txt.manifest.json").read_bytes())["files"]
 
 
-def test_a_damaged_file_is_named_and_what_was_done_is_kept(search: Search, tmp_path: Path) -> None:
+def test_a_damaged_line_is_named_before_any_is_translated(search: Search, tmp_path: Path) -> None:
     source = write_text(tmp_path / "in.txt", ["hello"] * 5)
     with source.open("ab") as file:
         file.write(b"\xff\n")
+    none = Stopping(0)
     with pytest.raises(CorpusError, match=r"in\.txt has the byte 0xff at byte 30, in line 6"):
-        translate(source, tmp_path / "out.txt", search)
-    assert names(tmp_path) == ["in.txt", "out.txt.work"]
+        translate(source, tmp_path / "out.txt", search, runner=none)
+    assert names(tmp_path) == ["in.txt"]
     write_text(source, ["hello"] * 6)
     translate(source, tmp_path / "out.txt", search)
     assert names(tmp_path) == ["in.txt", "out.txt", "out.txt.manifest.json"]

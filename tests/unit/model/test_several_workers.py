@@ -84,3 +84,17 @@ def test_fp16_has_one_scale_for_all(tiny_corpus: TinyCorpus, tmp_path: Path) -> 
     assert ours.state["loss_scale"] == theirs.state["loss_scale"]
     for name, tensor in theirs.model.items():
         torch.testing.assert_close(ours.model[name], tensor, rtol=0, atol=5e-3, msg=name)
+
+
+def test_where_one_worker_has_no_gradient_all_skip_the_update(
+    tiny_corpus: TinyCorpus, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    exact = {"dropout": 0.0}
+    # Of the third update the second micro-batch, which is rank 1's where there are two. Had a rank
+    # stepped there all the same, what follows would be learnt from other weights.
+    train_with_workers(1, tiny_corpus, one, exact, poisoned=(2, 1), max_updates=6)
+    train_with_workers(2, tiny_corpus, two, exact, poisoned=(2, 1), max_updates=6)
+    ours, theirs = checkpoint(two, 6), checkpoint(one, 6)
+    assert (theirs.state["skipped_updates"], ours.state["skipped_updates"]) == (1, 1)
+    assert_alike(ours, theirs)

@@ -329,6 +329,31 @@ def test_the_order_in_which_tasks_end_changes_no_byte(
     assert len(set(manifests)) == 1
 
 
+def test_the_files_of_all_ranges_are_listed_once_and_not_for_every_shard(
+    source: Path, storage: Storage
+) -> None:
+    listed: dict[str, list[object]] = {}
+
+    def watching(tasks: Sequence[Task], on_done: Callable[[Task, Part], None]) -> None:
+        for task in tasks:
+            if task.name.startswith("train-"):
+                listed[task.name] = [
+                    names
+                    for argument in task.arguments
+                    if isinstance(argument, dict)
+                    for names in argument.values()
+                    if any(name.startswith("by-") for name in names)
+                ]
+        run_here(tasks, on_done)
+
+    config = DedupConfig(max_copies_english=5, max_copies_hindi=4, partition_rows=20)
+    dedup_of(data(source, config, many_copies(), rows=30), storage, watching)
+    lists = [names for shard in sorted(listed) for names in listed[shard]]
+    # Three reasons, of copies of a pair, of English and of Hindi, in each of seven shards.
+    assert len(lists) == 3 * 7
+    assert len({id(names) for names in lists}) == 3
+
+
 @pytest.mark.parametrize("rows", [13, 64, 200])
 def test_the_size_of_a_shard_changes_no_decision(source: Path, storage: Storage, rows: int) -> None:
     config = DedupConfig(max_copies_english=5, max_copies_hindi=4, partition_rows=40)

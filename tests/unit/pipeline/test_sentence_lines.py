@@ -179,8 +179,26 @@ def test_a_damaged_line_is_named_by_its_number_in_the_file(
     content: bytes, column: str, message: str, tmp_path: Path
 ) -> None:
     one = shard(tmp_path, content, column)
+    # Before the first row is translated.
     with pytest.raises(CorpusError, match=message):
-        one.read(one.cut(1)[-1])
+        one.cut(1)
+
+
+def test_a_file_that_was_damaged_since_is_refused_too(tmp_path: Path) -> None:
+    one = shard(tmp_path, b"a\tb\nc\td\n", "1")
+    pieces = one.cut(1)
+    (tmp_path / "some").write_bytes(b"a\tb\nc d\n")
+    with pytest.raises(CorpusError, match="web/some must have 2 columns, but line 2 has 1: 'c d'"):
+        one.read(pieces[-1])
+
+
+@pytest.mark.parametrize("header", ["en\thi", "Source\ttarget", "id\ttext"])
+def test_a_header_is_not_translated_unasked(header: str, tmp_path: Path) -> None:
+    content = f"{header}\nhello\tनमस्ते\n".encode()
+    with pytest.raises(ConfigError, match="its first line looks like a header"):
+        shard(tmp_path, content, None)
+    assert shard(tmp_path, content, "1").header is None
+    assert shard(tmp_path, content, header.partition("\t")[0]).header is not None
 
 
 @pytest.mark.parametrize("keep", [5, 30, -1])

@@ -271,6 +271,26 @@ def test_ids_are_views_into_the_mapped_file(tmp_path: Path, tokenizers: Tokenize
     assert np.shares_memory(sources[0], arrays._source[0])
 
 
+def test_opening_a_file_copies_none_of_its_tokens(tmp_path: Path, tokenizers: Tokenizers) -> None:
+    path = tensorize(tmp_path, tokenizers, [0, 1, 2])[0].path
+    before = pa.total_allocated_bytes()
+    arrays = TokenArrays.open(path)
+    assert len(arrays) == 3
+    assert pa.total_allocated_bytes() == before
+
+
+def test_a_file_of_several_batches_is_refused_for_a_reader_would_see_the_first_only(
+    tmp_path: Path, tokenizers: Tokenizers
+) -> None:
+    whole = tensorize(tmp_path, tokenizers, [0, 1, 2])[0].path
+    table = pa.ipc.open_file(str(whole)).read_all()
+    several = tmp_path / "several.arrow"
+    with pa.OSFile(str(several), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=2)
+    with pytest.raises(ArtifactError, match="it has 2 batches where one must be"):
+        TokenArrays.open(several)
+
+
 def test_tensorizing_twice_writes_the_same_bytes(tmp_path: Path, tokenizers: Tokenizers) -> None:
     first = tensorize(tmp_path, tokenizers, [0, 1, 2])[0].path.read_bytes()
     assert tensorize(tmp_path, tokenizers, [0, 1, 2])[0].path.read_bytes() == first

@@ -1,0 +1,45 @@
+"""The model card of a version, written anew after ``anuvad evaluate`` has scored it.
+
+reads   the artifacts of the version's training, the command of its run, all scores that stand
+writes  ``model_card.md`` of the version's run, and the version's description
+holds   only the configuration that made a version writes its card: most of a card is told of it
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from jobs.context import JobContext
+from jobs.evaluate import Evaluation, own_decode, standing_test
+from jobs.model_card import model_card
+from jobs.registry import TRAINING_TAG
+from jobs.triggers import standing_config, training_id
+from pipeline import artifacts, stages
+from pipeline.artifacts import Artifact
+from pipeline.stages import StageResult
+
+
+def renew_card(job: JobContext, evaluation: Evaluation, corpus: Artifact) -> str | None:
+    """Write the card with these scores, and those on the configuration's other test sets.
+
+    Returns:
+        Why the card stays as it is; None if it was written.
+    """
+    version, config = evaluation.version, standing_config(job)
+    data = stages.specs(job.data, job.storage)
+    training = training_id(job, config, data)
+    if training != version.tags.get(TRAINING_TAG) or config.decode != own_decode(job, version):
+        return "the configuration is another than made it"
+    command = job.registry.run_tag(version, "anuvad.command")
+    if command is None:
+        return "its MLflow run, which knows the command that made it, was deleted"
+    made = {name: artifacts.load(job.storage, spec.id) for name, spec in data.items()}
+    made["train"] = artifacts.load(job.storage, training)
+    results = {name: StageResult(name, found, True, 0.0) for name, found in made.items()}
+    tests = dict(evaluation.tests)
+    for test in config.evaluation.tests:
+        if test not in tests and (scored := standing_test(job, version, corpus, test)) is not None:
+            tests[test] = scored
+    card = model_card(config, version.number, results, shlex.split(command), tests)
+    job.registry.write_card(version, card)
+    return None

@@ -1,0 +1,64 @@
+"""Secrets are found in what would leave this machine, and named without being told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobs.no_secrets import require_no_secrets
+from pipeline.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"tracking": {"uri": "http://anu:vad12345@mlflow:5000"}}, "tracking.uri has a password"),
+        ({"corpus": {"sources": [{}, {"source": "s3://AKIA:vad12345@b/c"}]}}, "corpus.sources.1.s"),
+        ({"gate": {"webhook": "https://hook/x?room=7&token=vad12345"}}, "has a token in its add"),
+        (
+            {"gate": {"command": "post 'https://hook/?api_key=vad12345'"}},
+            "has a api_key in its add",
+        ),
+        ({"storage": "s3://b/c?secret_access_key=vad12345"}, "has a secret_access_key in its"),
+    ],
+)
+def test_a_secret_in_an_address_is_refused_by_its_key_and_not_told(
+    settings: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        require_no_secrets(settings, "the configuration")
+    assert sentence in str(raised.value)
+    assert "vad12345" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "HF_TOKEN",
+        "MLFLOW_TRACKING_PASSWORD",
+        "RAY_AUTH_TOKEN",
+        "ANUVAD_WEBHOOK_SECRET",
+    ],
+)
+def test_what_the_environment_keeps_secret_is_found_anywhere_in_the_settings(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "नमस्ते-7f3a9c")
+    with pytest.raises(ConfigError, match=f"tracking.experiment holds what {name} is here"):
+        require_no_secrets({"tracking": {"experiment": "runs of नमस्ते-7f3a9c"}}, "the settings")
+
+
+def test_addresses_and_texts_without_secrets_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/etc/anuvad/ray-token")
+    monkeypatch.setenv("A_KEY", "en")
+    settings = {
+        "storage": "s3://bucket/anuvad?endpoint_override=store:9000&scheme=http",
+        "tracking": {"uri": "http://mlflow:5000"},
+        "corpus": {"pairs": [["write to me@home: today", "मुझे लिखो: आज"]], "english": "en"},
+        "tokenizer": {"path": "/etc/anuvad/ray-token", "monkey": 3},
+        "gate": {"webhook": "https://hook/?monkey=1&keyboard=2"},
+    }
+    require_no_secrets(settings, "the configuration")
