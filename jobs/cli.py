@@ -306,7 +306,7 @@ def schedule(
 @app.command()
 def submit(
     config: ConfigArgument,
-    job: Annotated[ClusterJob, typer.Argument(metavar="JOB", help=f"{', '.join(ClusterJob)}.")],
+    job: Annotated[ClusterJob, typer.Argument(metavar="JOB", help="What to run there.")],
     address: Annotated[
         str,
         typer.Option(
