@@ -141,6 +141,9 @@ def quiet_environment() -> None:
         "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "RAY_DEDUP_LOGS": "1",
+        # Of a lost node Ray writes a page to standard output, which is for results, with a trace of
+        # its C++; who was lost by it is told by ours.
+        "RAY_DEDUP_LOGS_SKIP_REGEX": "Raylet is terminated|has been marked dead",
         # Half a minute is for GPUs; a stopped worker will not close its process group anyway.
         "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",
         "RAY_ENABLE_RECORD_ACTOR_TASK_LOGGING": "0",
