@@ -158,7 +158,7 @@ class CheckpointFolder:
         return safetensors.torch.load_file(self._verified(update, {MODEL})[MODEL])
 
     def published(self, update: int) -> Path:
-        """The file of the weights of ``update`` that were validated, its bytes as they were written.
+        """The file of the weights of ``update`` that were validated, its bytes as written.
 
         Raises:
             ArtifactError: if a file is missing or its bytes are not what the manifest says.
