@@ -12,10 +12,12 @@ import json
 import logging
 import os
 import platform
+import shutil
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from jobs.config import ComputeConfig
@@ -193,8 +195,8 @@ def _train_here(order: TrainOrder, place: _Place, report: Callable[[Event], None
                 f"{state.update} updates none had; see {HISTORY} and lower train.learning_rate"
             )
         require_own(order.storage, order.spec.id, order.start)
-        best = job.folder.load(state.best_update)
-        _publish(order, best.published, state.history, _summary(state))
+        best = job.folder.published(state.best_update)
+        _publish(order, best, state.history, _summary(state))
     workers.wait()
 
 
@@ -226,20 +228,17 @@ def _summary(state: Any) -> dict[str, Any]:
 
 
 def _publish(
-    order: TrainOrder, weights: Any, history: list[Event], summary: dict[str, Any]
+    order: TrainOrder, weights: Path, history: list[Event], summary: dict[str, Any]
 ) -> None:
-    import safetensors.torch
-
     storage, spec = order.storage, order.spec
+    # As a file: read, they would stand beside the training's own, which is when memory is largest.
+    with storage.writing(f"{spec.path}/{WEIGHTS}") as path:
+        shutil.copyfile(weights, path)
     lines = "".join(json.dumps(event) + "\n" for event in history)
-    files = {
-        WEIGHTS: safetensors.torch.save(weights),
-        HISTORY: lines.encode(),
-        TRAINING: (json.dumps(summary, indent=1) + "\n").encode(),
-    }
-    for name, content in files.items():
-        storage.write_bytes(f"{spec.path}/{name}", content)
-    entries = tuple(artifacts.entry_of(storage, spec, name) for name in files)
+    texts = {HISTORY: lines, TRAINING: json.dumps(summary, indent=1) + "\n"}
+    for name, text in texts.items():
+        storage.write_bytes(f"{spec.path}/{name}", text.encode())
+    entries = tuple(artifacts.entry_of(storage, spec, name) for name in (WEIGHTS, *texts))
     counts = {key: summary[key] for key in ("updates", "target_tokens", "best_update")}
     artifacts.commit(storage, spec, [Part(entries, counts)])
 

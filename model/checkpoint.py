@@ -157,6 +157,15 @@ class CheckpointFolder:
         """
         return safetensors.torch.load_file(self._verified(update, {MODEL})[MODEL])
 
+    def published(self, update: int) -> Path:
+        """The file of the weights of ``update`` that were validated, its bytes as written.
+
+        Raises:
+            ArtifactError: if a file is missing or its bytes are not what the manifest says.
+        """
+        files = self._verified(update)
+        return files.get(AVERAGE, files[MODEL])
+
     def load_latest(self) -> Checkpoint | None:
         """The newest checkpoint that is intact; None if there is none.
 

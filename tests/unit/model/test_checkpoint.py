@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from model.checkpoint import (
+    AVERAGE,
     FORMAT_VERSION,
     MANIFEST,
     MODEL,
@@ -111,6 +113,20 @@ def test_without_an_average_the_raw_weights_are_published(folder: CheckpointFold
     loaded = folder.load(5)
     assert loaded.average is None
     assert loaded.published is loaded.model
+
+
+def test_the_file_of_what_was_validated_is_verified_before_it_is_handed_out(
+    folder: CheckpointFolder, tmp_path: Path
+) -> None:
+    folder.save(5, checkpoint(5))
+    folder.save(6, replace(checkpoint(6), average=checkpoint(7).model))
+    for update, expected in ((5, checkpoint(5).model), (6, checkpoint(7).model)):
+        found = safetensors.torch.load_file(folder.published(update))
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    (tmp_path / "run" / "update-00000006" / AVERAGE).write_bytes(b"other")
+    with pytest.raises(ArtifactError, match=f"update-00000006/{AVERAGE} must have sha256"):
+        folder.published(6)
 
 
 def test_weights_alone_are_verified_too(folder: CheckpointFolder, tmp_path: Path) -> None:
