@@ -45,6 +45,7 @@ _CODE = (
     "model.encoder",
     "model.gradient",
     "model.greedy",
+    "model.heap",
     "model.job",
     "model.learner",
     "model.limits",

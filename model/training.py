@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from model.batch_plan import PlanSettings, Update, plan_epoch
 from model.config import TrainConfig
 from model.gradient import Gradients, wrap
+from model.heap import Heap
 from model.job import INTERRUPTED, TrainingJob, TrainingState
 from model.learner import build_learner
 from model.limits import ran_out_of_patience, reason_to_stop
@@ -48,6 +49,7 @@ def train(job: TrainingJob) -> TrainingState:
     state = resume(job, learner)
     gradients = Gradients(job, state, wrap(job.model, job.workers), learner.loss_scale)
     meter = Meter(state.seconds, job.clock)
+    heap = Heap()
     job.model.train()
     state.stopped_by = reason_to_stop(state, job, meter.seconds)
     if state.stopped_by is not None:
@@ -55,6 +57,7 @@ def train(job: TrainingJob) -> TrainingState:
     for update, ends_epoch in _updates(job, state):
         take_step(job, learner, gradients, update, state, meter)
         _advance(state, update, ends_epoch)
+        heap.give_back()
         if state.update % config.log_every == 0:
             log(job, state, meter)
         state.stopped_by = reason_to_stop(state, job, meter.seconds)
