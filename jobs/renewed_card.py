@@ -16,6 +16,7 @@ from jobs.registry import TRAINING_TAG
 from jobs.triggers import standing_config, training_id
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact
+from pipeline.errors import ArtifactError
 from pipeline.stages import StageResult
 
 
@@ -29,12 +30,15 @@ def renew_card(job: JobContext, evaluation: Evaluation, corpus: Artifact) -> str
     data = stages.specs(job.data, job.storage)
     training = training_id(job, config, data)
     if training != version.tags.get(TRAINING_TAG) or config.decode != own_decode(job, version):
-        return "the configuration is another than made it"
+        return "another configuration made the version"
     command = job.registry.run_tag(version, "anuvad.command")
     if command is None:
         return "its MLflow run, which knows the command that made it, was deleted"
-    made = {name: artifacts.load(job.storage, spec.id) for name, spec in data.items()}
-    made["train"] = artifacts.load(job.storage, training)
+    ids = {name: spec.id for name, spec in data.items()} | {"train": training}
+    try:
+        made = {name: artifacts.load(job.storage, artifact) for name, artifact in ids.items()}
+    except ArtifactError as error:
+        return f"what it tells of is gone: {error}"
     results = {name: StageResult(name, found, True, 0.0) for name, found in made.items()}
     tests = dict(evaluation.tests)
     for test in config.evaluation.tests:

@@ -17,7 +17,7 @@ ANUVAD = Path(sys.executable).with_name("anuvad")
 
 _OURS = re.compile(
     r"(corpus|clean|dedup|tokenizer|tensorize|train|register|evaluate|evaluate test|gate) +\S"
-    r"|(ray|mlflow|report|schedule|submit|translate|trigger|warning) +\S"
+    r"|(card|ray|mlflow|report|schedule|submit|translate|trigger|warning) +\S"
     r"|(error|warning): \S|(interrupted|terminated); \S"
 )
 

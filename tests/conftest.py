@@ -12,9 +12,13 @@ from jobs.cluster import RaySession
 from local_hub import LocalHub
 from local_s3 import S3_KEYS, LocalS3
 from mlflow_server import MlflowServer, Proxy
+from ray_token import RAY_TOKEN
 from tiny_training import TinyCorpus, write_tiny_corpus
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Before any Ray of this process is started: which test file is the first to start one differs.
+os.environ["RAY_AUTH_TOKEN"] = RAY_TOKEN
 
 
 @pytest.fixture(scope="session")

@@ -163,12 +163,13 @@ def test_a_night_without_the_cluster_does_not_end_the_scheduler(
         if fires == 3:
             raise KeyboardInterrupt
 
-    config = load_config(str(SEED), [f"storage={tmp_path}/storage"])
+    overrides = [f"storage={tmp_path}/storage"]
+    config = load_config(str(SEED), overrides)
     with JobContext(config, JobConsole()) as job, pytest.raises(KeyboardInterrupt):
         schedule(
             job,
             str(SEED),
-            [],
+            overrides,
             "30 * * * *",
             "UTC",
             once=False,

@@ -21,10 +21,10 @@ from command_line import REPOSITORY, SEED, Finished, environment, run
 from cut_line import CutLine
 from jobs.ray_jobs import RayJobs, cluster_jobs
 from pipeline.errors import LostJobError
+from ray_token import RAY_TOKEN
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-TOKEN = "5e" * 32
 # A Ray with a job server, of which nothing but this script's own process has the code that is here.
 SERVER = """
 import sys
@@ -36,7 +36,7 @@ with local_jobs() as jobs:
     sys.stdin.read()
 """
 SECRETS = {
-    "RAY_AUTH_TOKEN": TOKEN,
+    "RAY_AUTH_TOKEN": RAY_TOKEN,
     "AWS_SECRET_ACCESS_KEY": "a-secret-of-the-store",
     "HF_TOKEN": "hf_a-secret-of-the-hub",
     "MLFLOW_TRACKING_PASSWORD": "a-secret-of-mlflow",
@@ -47,7 +47,7 @@ CODE = [sys.executable, "-m", "jobs.submit"]
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The address of a job server whose PATH has no Python of ours."""
-    ours = environment(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN, PATH="/usr/bin:/bin")
+    ours = environment(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=RAY_TOKEN, PATH="/usr/bin:/bin")
     ours.pop("PYTHONPATH", None)
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(REPOSITORY)],
@@ -67,7 +67,7 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def with_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", RAY_TOKEN)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def submit(address: str, folder: Path, *words: str, **changed: str) -> Finished:
 
 
 def asked(url: str) -> str:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {RAY_TOKEN}"})
     with urllib.request.urlopen(request, timeout=30) as answer:
         return str(answer.read().decode())
 

@@ -124,8 +124,13 @@ def test_an_evaluation_by_itself_renews_the_card_of_the_version_that_was_scored(
     # Of another training this configuration knows nothing.
     other = registered(job, "train-0123456789ab")
     why = renew_card(job, Evaluation(other, scored), corpus)
-    assert why == "the configuration is another than made it"
+    assert why == "another configuration made the version"
     assert not client.get_model_version("tiny", other.number).description
+    # Nor is an evaluation at fault where somebody has made room in the storage.
+    job.storage.delete(f"{made['dedup'].artifact.spec.path}/manifest.json")
+    why = renew_card(job, Evaluation(version, scored), corpus)
+    assert why is not None
+    assert why.startswith(f"what it tells of is gone: {made['dedup'].artifact.uri}/")
 
 
 def card(made: Mapping[str, StageResult], **tests: Any) -> str:
