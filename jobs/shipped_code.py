@@ -24,12 +24,10 @@ from dataclasses import dataclass
 from importlib.metadata import requires, version
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 import jobs
 import model
 import pipeline
-from jobs.config import Config, load_config, settings_of
+from jobs.config import Config, as_yaml, load_config, settings_of
 from jobs.no_secrets import require_no_secrets
 from jobs.versions import SHIPPED, git_revision
 from pipeline.errors import AnuvadError, ConfigError
@@ -97,7 +95,7 @@ def ship(path: str, overrides: Sequence[str], words: Sequence[str]) -> Shipment:
     job, *options = words
     told = {"python": f"{sys.version_info[0]}.{sys.version_info[1]}", "revision": git_revision()}
     files = code | {
-        name: OmegaConf.to_yaml(OmegaConf.create(settings)).encode(),
+        name: as_yaml(settings).encode(),
         "run": _RUN.encode(),
         SHIPPED: f"{json.dumps(told, indent=1)}\n".encode(),
     }
