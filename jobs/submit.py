@@ -64,7 +64,9 @@ def order(config: Config, path: str, job: str, words: Sequence[str]) -> Order:
     warnings = tuple(
         f"the corpus is read from {place}, which every node of the cluster must see"
         for place in local_sources(config)
-        if not Path(place.removeprefix("file://")).is_relative_to(config.storage)
+        if not Path(place.removeprefix("file://")).is_relative_to(
+            config.storage.removeprefix("file://")
+        )
     )
     return Order(name, shipment, config.compute.grace_s, warnings)
 
