@@ -393,7 +393,7 @@ def _client(address: str) -> Any:
         ) from error
     except Exception as error:  # those of requests, and of Ray
         raise AnuvadError(
-            f"a Ray job server must answer at {address}, but: {_in_words(error, 200)}"
+            f"a Ray job server must answer at {address}, but: {_in_words(_cause(error), 200)}"
         ) from error
 
 
@@ -410,6 +410,17 @@ def require_same_ray(address: str, there: str | None) -> None:
             f"the cluster at {address} must have Ray {ray.__version__}, as this machine has, but "
             f"has {there}: install the same version here or there"
         )
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Why there is no connection: a name, a certificate, a proxy; Ray says only that there is none.
+
+    It raises in place of an error of requests, which holds one of urllib3, which knows the reason.
+    """
+    of_requests = error.__context__
+    held = of_requests.args[0] if of_requests is not None and of_requests.args else None
+    reason = getattr(held, "reason", None)
+    return reason if isinstance(reason, BaseException) else error
 
 
 def _first_sentence(error: BaseException) -> str:

@@ -18,13 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import urlsplit
 
 from jobs.config import Config
-from jobs.no_secrets import require_no_secrets
 from jobs.ray_jobs import JobState, RayJobs, attempt_name, attempt_number, cluster_jobs
+from jobs.server_address import require_server_address
 from jobs.shipped_code import ARCHIVE, Shipment, local_sources, ship
-from pipeline.errors import ConfigError
 
 _HASH_LENGTH = 12
 
@@ -85,12 +83,7 @@ def job_server(address: str) -> Iterator[RayJobs]:
         ConfigError: if the address is no URL, or has a password.
         AnuvadError: if it does not answer, lets nobody in, or has another Ray.
     """
-    split = urlsplit(address)
-    if split.scheme not in ("http", "https") or not split.hostname:
-        raise ConfigError(
-            f"--address must be that of Ray's job server, http://HEAD:8265, not {address!r}"
-        )
-    require_no_secrets({"--address": address}, "the address of a cluster")
+    require_server_address(address, "--address")
     with cluster_jobs(address) as jobs:
         yield jobs
 

@@ -20,7 +20,7 @@ import pytest
 from command_line import REPOSITORY, SEED, Finished, environment, run
 from cut_line import CutLine
 from jobs.ray_jobs import RayJobs, cluster_jobs
-from pipeline.errors import LostJobError
+from pipeline.errors import AnuvadError, LostJobError
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -142,8 +142,11 @@ def test_who_has_no_token_is_told_in_a_sentence_what_to_set(
 @pytest.mark.parametrize(
     ("place", "sentence"),
     [
-        ("http://127.0.0.1:9", "a Ray job server must answer at http://127.0.0.1:9, but"),
-        ("head:6379", "--address must be that of Ray's job server, http://HEAD:8265, not"),
+        (
+            "http://127.0.0.1:9",
+            "a Ray job server must answer at http://127.0.0.1:9, but: HTTPConnection(host="
+            "'127.0.0.1', port=9): Failed to establish a new connection: [Errno 111] Connection",
+        ),
         ("http://anuvad:s3cr3t@head:8265", "but --address has a password in its address"),
     ],
 )
@@ -155,6 +158,16 @@ def test_an_address_without_a_job_server_is_named(
     assert sentence in done.err
     assert done.err.count("\n") == 1
     assert "s3cr3t" not in done.err
+
+
+def test_a_proxy_that_does_not_answer_is_named(
+    address: str, with_token: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(AnuvadError, match="Unable to connect to proxy"):
+        cluster_jobs(address).__enter__()
 
 
 def test_a_job_is_followed_over_a_cut_and_each_line_is_shown_once(
