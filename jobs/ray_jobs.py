@@ -382,7 +382,7 @@ def _client(address: str) -> Any:
             require_same_ray(self._address, self._server_ray_version)
 
     try:
-        return Client(address)
+        return Client(address, verify=_certificates() if address.startswith("https") else True)
     except AnuvadError:
         raise
     except AuthenticationError as error:
@@ -410,6 +410,15 @@ def require_same_ray(address: str, there: str | None) -> None:
             f"the cluster at {address} must have Ray {ray.__version__}, as this machine has, but "
             f"has {there}: install the same version here or there"
         )
+
+
+def _certificates() -> str | bool:
+    """The file of whom to trust, as the environment names it; True for those of the machine.
+
+    Ray's requests alone would follow the first two, its web socket, which brings the log, the last.
+    """
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    return next((place for name in names if (place := os.environ.get(name))), True)
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -21,6 +21,7 @@ from command_line import REPOSITORY, SEED, Finished, environment, run
 from cut_line import CutLine
 from jobs.ray_jobs import RayJobs, cluster_jobs
 from pipeline.errors import AnuvadError, LostJobError
+from tls_front import tls_front
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -168,6 +169,31 @@ def test_a_proxy_that_does_not_answer_is_named(
     monkeypatch.delenv("no_proxy", raising=False)
     with pytest.raises(AnuvadError, match="Unable to connect to proxy"):
         cluster_jobs(address).__enter__()
+
+
+def test_a_job_is_followed_through_a_proxy_with_a_certificate_of_our_own(
+    address: str, with_token: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    shown = io.StringIO()
+
+    def let_it_end(seconds: float) -> None:
+        if "\nएक\n" in shown.getvalue() or said:
+            (tmp_path / "seen").touch()
+        time.sleep(0.2)
+
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    command = f"echo एक; until [ -e {tmp_path}/seen ]; do sleep 0.1; done; exit 7"
+    with tls_front(int(address.rpartition(":")[2]), tmp_path) as (port, certificate):
+        with pytest.raises(AnuvadError, match="certificate verify failed"):
+            cluster_jobs(f"https://127.0.0.1:{port}").__enter__()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with cluster_jobs(f"https://127.0.0.1:{port}") as jobs:
+            assert jobs.submit("over-tls", command, None, 1.0)
+            # Its first line comes while it runs, over the web socket.
+            assert jobs.follow("over-tls", shown, said.append, let_it_end).code == 7
+    assert said == []
 
 
 def test_a_job_is_followed_over_a_cut_and_each_line_is_shown_once(
