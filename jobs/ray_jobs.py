@@ -202,7 +202,7 @@ class RayJobs:
             while True:
                 try:
                     state = _state(self._client.get_job_info(name))
-                    whole = self._whole_log(name) if state.has_ended else None
+                    whole = self._whole_log(name, say) if state.has_ended else None
                 except Exception as error:
                     lost_at = self._lost(name, error, lost_at, say)
                     # It may hang for an hour in a connection of which only one end is left.
@@ -219,13 +219,16 @@ class RayJobs:
         finally:
             tail.disconnect()
 
-    def _whole_log(self, name: str) -> str:
-        """The log of a job; nothing where the node that has it is no more."""
+    def _whole_log(self, name: str, say: Callable[[str], None]) -> str:
+        """The log of a job; nothing where its node is no more, or has no text of it."""
         try:
             return str(self._client.get_job_logs(name))
         except RuntimeError as error:
             if "status code 5" not in str(error):
                 raise
+            # Ray answers with its traceback, and a point behind it.
+            why = [line for line in str(error).splitlines() if len(line) > 1][-1]
+            say(f"the log of {name} must be given out, but: {why[:200]}")
             return ""
 
     def _lost(
@@ -362,8 +365,8 @@ def _client(address: str) -> Any:
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
-    # What it would log of a package that it uploads; it sets its own level as it is imported.
-    for logger in ("ray", JobSubmissionClient.__base__.__module__):
+    # What it would log of packages and web sockets; they set their own levels as they are imported.
+    for logger in ("ray", *(each.__module__ for each in JobSubmissionClient.__mro__[:-1])):
         logging.getLogger(logger).setLevel(logging.ERROR)
 
     class Client(JobSubmissionClient):

@@ -125,6 +125,7 @@ def follow(jobs: RayJobs, name: str, out: TextIO, say: Callable[[str], None]) ->
 
     Raises:
         LostJobError: if the cluster does not say any more how it is.
+        OSError: if ``out`` takes no more; the job goes on.
         KeyboardInterrupt: the job goes on.
     """
     state = jobs.follow(name, out, say)

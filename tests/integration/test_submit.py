@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -240,6 +241,34 @@ def test_a_job_that_nobody_follows_any_more_goes_on_until_it_is_stopped(jobs: Ra
     assert (state.status, state.code) == ("STOPPED", 143)
 
 
+def test_a_log_that_the_server_can_not_read_is_missed_in_a_sentence_and_the_exit_code_is_true(
+    jobs: RayJobs,
+) -> None:
+    said: list[str] = []
+    jobs.submit("no-text", r"printf '\377\n'; exit 3", None, 1.0)
+    shown = io.StringIO()
+    assert jobs.follow("no-text", shown, said.append).code == 3
+    assert shown.getvalue() == ""
+    assert said[-1].startswith(
+        "the log of no-text must be given out, but: UnicodeDecodeError: 'utf"
+    )
+    assert len(said[-1]) < 300
+
+
+def test_ray_adds_no_lines_of_its_own_to_a_log(
+    jobs: RayJobs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def until_the_log_has_ended(seconds: float) -> None:
+        # The web socket is closed some time before a look finds that the job has ended.
+        time.sleep(2.0)
+
+    jobs.submit("quiet", "echo एक", None, 1.0)
+    jobs.follow("quiet", sys.stdout, print, until_the_log_has_ended)
+    captured = capfd.readouterr()
+    assert captured.err == ""
+    assert "\nएक\n" in captured.out
+
+
 def test_a_driver_that_was_killed_ends_as_a_shell_says_it(jobs: RayJobs) -> None:
     jobs.submit("killed", "exec sh -c 'kill -9 $$'", None, 1.0)
     assert jobs.follow("killed", sys.stdout, print).code == 137
@@ -249,6 +278,24 @@ def test_a_job_that_the_server_does_not_know_is_lost_and_did_not_fail(jobs: RayJ
     with pytest.raises(LostJobError, match="must know the job nosuch, but does not") as raised:
         jobs.follow("nosuch", sys.stdout, print)
     assert raised.value.exit_code == 69
+
+
+def test_a_log_that_nobody_takes_any_more_leaves_the_job_and_says_so(
+    address: str, tmp_path: Path
+) -> None:
+    words = [str(SEED), "promote", f"storage={tmp_path}/storage", "--address", address]
+    shell = f"exec {shlex.join([*CODE, *words, '--', '--nosuch-too'])} >"
+    full = run(["sh", "-c", f"{shell} /dev/full"], tmp_path, env=here())
+    assert full.code == 1
+    [started, left] = full.err.splitlines()
+    assert left == (
+        f"error: the log of {started.split()[2]} must be written somewhere, but: [Errno 28] No "
+        f"space left on device; the job is left to itself, and the same command attaches to it "
+        f"while it is under way"
+    )
+    # Without a standard output it is shown to nobody, and followed all the same.
+    closed = run(["sh", "-c", f"{shell}&-"], tmp_path, env=here())
+    assert closed.code == 2, closed.err
 
 
 @pytest.mark.slow
@@ -301,7 +348,11 @@ def test_ctrl_c_leaves_the_job_and_the_same_command_attaches_and_stops_it(
         if line.startswith("trigger"):
             break
     os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate()
+    assert process.stderr is not None
+    said = process.stderr.readline() + process.stderr.readline()
+    # Impatience changes nothing any more.
+    os.kill(process.pid, signal.SIGINT)
+    said += process.communicate()[1]
     assert process.returncode == 130
     [started, left] = said.splitlines()
     name = started.split()[2]
