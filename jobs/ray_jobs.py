@@ -81,7 +81,7 @@ class RayJobs:
         self._told = f"export RAY_ADDRESS={ray_address}; " if ray_address else ""
 
     def submit(self, name: str, command: str, folder: Path | None, grace_s: float) -> bool:
-        """Start a job, unless there is one of this name; whether this call started it.
+        """Start a job, unless there is one of this name; whether it is known that this call did.
 
         Args:
             name: its submission id.
@@ -99,7 +99,7 @@ class RayJobs:
         tries = Retrying(
             stop=stop_after_delay(_STARTING_S),
             wait=wait_fixed(POLL_S),
-            retry=retry_if_exception(_is_starting),
+            retry=retry_if_exception(_may_be_asked_again),
             reraise=True,
         )
         try:
@@ -353,9 +353,14 @@ def _free_agent_port() -> Iterator[None]:
         RayParams.__init__ = usual  # type: ignore[method-assign]
 
 
-def _is_starting(error: BaseException) -> bool:
-    """Whether the server can't start jobs yet: its agents come some seconds after it."""
-    return "No available agent" in str(error)
+def _may_be_asked_again(error: BaseException) -> bool:
+    """Whether the server can't start jobs yet, or was too slow to say whether it has taken one.
+
+    Its agents come some seconds after it; and what it has taken it does not take twice.
+    """
+    import requests
+
+    return "No available agent" in str(error) or isinstance(error, requests.Timeout)
 
 
 def _client(address: str) -> Any:

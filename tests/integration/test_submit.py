@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ import pytest
 
 from command_line import REPOSITORY, SEED, Finished, environment, run
 from cut_line import CutLine
+from jobs import ray_jobs
 from jobs.ray_jobs import RayJobs, cluster_jobs
 from pipeline.errors import AnuvadError, LostJobError
 from tls_front import tls_front
@@ -224,6 +227,35 @@ def test_a_job_is_followed_over_a_cut_and_each_line_is_shown_once(
     assert len(said) == 2, said
     assert "does not answer, cut may go on; trying again" in said[0]
     assert "answers again" in said[1]
+
+
+class LostAnswer(CutLine):
+    """Loses the answer to the first job that is submitted, as a head too busy to give it does."""
+
+    lost: socket.socket | None = None
+
+    def _hand_on(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if self.lost is None and data.startswith(b"POST /api/jobs/ "):
+                    self.lost = target
+                if source is not self.lost:
+                    target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+def test_a_job_that_was_taken_without_an_answer_is_not_started_twice_and_is_followed(
+    address: str, with_token: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_jobs, "_REQUEST_S", (10.0, 3.0))
+    with (
+        LostAnswer(int(address.rpartition(":")[2])) as line,
+        cluster_jobs(f"http://127.0.0.1:{line.port}") as jobs,
+    ):
+        assert not jobs.submit("taken", f"echo once >> {tmp_path}/count; exit 7", None, 1.0)
+        assert line.lost is not None
+        assert jobs.follow("taken", io.StringIO(), print).code == 7
+    assert (tmp_path / "count").read_text() == "once\n"
 
 
 def test_a_job_that_nobody_follows_any_more_goes_on_until_it_is_stopped(jobs: RayJobs) -> None:
