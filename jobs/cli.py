@@ -723,6 +723,8 @@ def run(*command: str) -> None:
         # Wherever it stands: who wants to see more does not want to look up where it goes.
         arguments.remove("--debug")
         os.environ["ANUVAD_DEBUG"] = "1"
+    # Reports, runs and model cards tell the command as it can be given again, wherever it lay.
+    sys.argv = ["anuvad", *arguments]
     if not _debug():
         warnings.simplefilter("ignore")
     for name in ("stdout", "stderr"):

@@ -357,6 +357,10 @@ def test_the_code_that_is_here_runs_in_the_driver_and_in_the_workers(
         _, clean, package = line.split()
         assert re.search(r"/working_dir_files/_ray_pkg_\w+/pipeline/clean\.py$", clean), line
         assert Path(package).parent == Path(clean).parent
+    # Its page tells the command as a person can give it, and not where Ray has unpacked it.
+    [page] = (tmp_path / "storage" / "reports").glob("data-*.html")
+    assert "anuvad prepare seed.yaml" in page.read_text()
+    assert "_ray_pkg_" not in page.read_text()
     # Another place of the code, and nothing new to do.
     again = run([*CODE, *words], tmp_path, env=here(code))
     assert again.code == 0
