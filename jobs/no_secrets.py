@@ -40,15 +40,16 @@ def require_no_secrets(settings: Mapping[str, Any], what: str) -> None:
     Raises:
         ConfigError: naming the key, never the value.
     """
+    here = dict(_secrets_here())
     for key, text in _texts("", settings):
-        if why := _secret_in(text):
+        if why := _secret_in(text, here):
             raise ConfigError(
                 f"{what} must hold no secrets, since a cluster shows it to whoever sees its jobs, "
                 f"but {key} {why}: leave it out, and give it to the nodes by their environment"
             )
 
 
-def _secret_in(text: str) -> str | None:
+def _secret_in(text: str, here: Mapping[str, str]) -> str | None:
     """What in a text is a secret, in words that do not tell it; None if nothing is."""
     for address in re.findall(r"[\w+.-]+://[^\s'\"]+", text):
         try:
@@ -61,7 +62,7 @@ def _secret_in(text: str) -> str | None:
             name, equals, _ = part.partition("=")
             if equals and _SAYS_SECRET.search(unquote(name)):
                 return f"has a {unquote(name)} in its address"
-    for name, value in _secrets_here():
+    for name, value in here.items():
         if value in text:
             return f"holds what {name} is here"
     return None
