@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sys
 import traceback
 import warnings
@@ -360,7 +361,15 @@ def submit(
                 return
             try:
                 code = submitting.follow(jobs, name, sys.stdout, say)
+            except OSError as error:
+                _drop_output()
+                raise AnuvadError(
+                    f"the log of {name} must be written somewhere, but: {error}; the job is left "
+                    f"to itself, and the same command attaches to it while it is under way"
+                ) from error
             except KeyboardInterrupt:
+                # Ray takes a second to leave, in which a second Ctrl-C would make it a traceback.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
                 say(f"detached; {name} goes on: the same command attaches, with --stop it ends it")
                 raise typer.Exit(
                     EXIT_TERMINATED if was_terminated() else EXIT_INTERRUPTED
@@ -714,8 +723,14 @@ def run(*command: str) -> None:
         # Wherever it stands: who wants to see more does not want to look up where it goes.
         arguments.remove("--debug")
         os.environ["ANUVAD_DEBUG"] = "1"
+    # Reports, runs and model cards tell the command as it can be given again, wherever it lay.
+    sys.argv = ["anuvad", *arguments]
     if not _debug():
         warnings.simplefilter("ignore")
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Whoever started this closed it.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     for stream in (sys.stdout, sys.stderr):
         # Hindi is UTF-8 whatever the locale, which on a cluster's node is often none.
         if isinstance(stream, io.TextIOWrapper):
@@ -767,8 +782,8 @@ def _user_errors(terminated: int = EXIT_TERMINATED) -> Iterator[None]:
     except KeyboardInterrupt:
         raise _interrupted(terminated) from None
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the rest must not fail at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough.
+        _drop_output()
         raise typer.Exit(1) from None
     except (typer.Exit, typer.Abort):
         raise
@@ -782,6 +797,11 @@ def _user_errors(terminated: int = EXIT_TERMINATED) -> Iterator[None]:
         hint = "" if _debug() else " (--debug shows where)"
         print_line(f"error: {type(error).__name__}: {message}{hint}", error=True)
         raise typer.Exit(1) from None
+
+
+def _drop_output() -> None:
+    """What is left of standard output goes nowhere, and so does not fail at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted(terminated: int) -> typer.Exit:

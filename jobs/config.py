@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -26,6 +27,9 @@ from pipeline.tensorize import TensorizeConfig
 from pipeline.tokenizer import TokenizerConfig
 
 DEFAULT_STORAGE = "./anuvad-data"
+
+# Backslashes before it are halved as it is read.
+_INTERPOLATION = re.compile(r"(\\*)\$\{")
 
 
 class ComputeConfig(Settings):
@@ -271,7 +275,23 @@ def _parsed(key: str, value: str) -> Any:
 def dump_yaml(config: Config, sections: Collection[str] | None = None) -> str:
     """The resolved configuration, or these sections of it, as YAML, every default written out."""
     values = config.model_dump(mode="json", include=None if sections is None else set(sections))
-    return OmegaConf.to_yaml(OmegaConf.create(values))
+    return as_yaml(values)
+
+
+def as_yaml(settings: Mapping[str, Any]) -> str:
+    """Settings that are resolved as a file's text, from which the same settings are read."""
+    return OmegaConf.to_yaml(OmegaConf.create(_as_written(settings)))
+
+
+def _as_written(value: Any) -> Any:
+    """The value with every ``${`` as a file has it: unless escaped it begins an interpolation."""
+    if isinstance(value, str):
+        return _INTERPOLATION.sub(r"\1\1\\${", value)
+    if isinstance(value, Mapping):
+        return {name: _as_written(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_written(item) for item in value]
+    return value
 
 
 def _explain(path: str, error: ValidationError, data: Any) -> str:

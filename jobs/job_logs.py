@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from jobs.terminal import harmless
+
 # Of a thread that was told to end; it is left behind then, as it writes nothing more.
 _END_S = 5.0
 # Of attempts to follow that showed nothing: a proxy may know nothing of web sockets.
@@ -22,7 +24,7 @@ class LogTail:
     Args:
         client: of Ray's.
         name: of the job.
-        out: takes the text.
+        out: takes the text; a terminal gets its control characters written out.
     """
 
     def __init__(self, client: Any, name: str, out: TextIO) -> None:
@@ -97,7 +99,7 @@ class LogTail:
             self._shown = end
             self._failed = 0
             try:
-                self._out.write(text[-new:])
+                self._out.write(harmless(text[-new:]) if self._out.isatty() else text[-new:])
                 self._out.flush()
             except OSError as error:
                 self._broken = error

@@ -10,17 +10,22 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import ConfigError
 
 _SAYS_SECRET = re.compile(
-    r"(^|[_\W])(key|secret|token|password|passwd|pwd|credentials?|signature|sig)$|api_?key$|"
+    r"(^|[_\W])(key|secret|token|password|passwd|pwd|auth|credentials?|signature|sig)$|api_?key$|"
     r"(access|secret)_?key(_?id)?$|session_?token$",
     re.IGNORECASE,
 )
-_SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
-_NAMES_A_FILE = re.compile(r"(PATH|FILE|DIR)$", re.IGNORECASE)
+# A word of its name, or the end of one: HF_TOKEN_2 and PGPASSWORD, but no TOKENIZERS_PARALLELISM.
+_SECRET_VARIABLE = re.compile(
+    r"((KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)|(^|_)PASS)\d*(_|$)", re.IGNORECASE
+)
+_TELLS_OF_ONE = re.compile(
+    r"_?(PATH|FILE|DIR|PREFIX|NAME|TYPE|MODE|URL|URI|HOST|SOCK)$", re.IGNORECASE
+)
 # A shorter value is found in words by chance.
 _SHORTEST = 8
 
@@ -35,38 +40,49 @@ def require_no_secrets(settings: Mapping[str, Any], what: str) -> None:
     Raises:
         ConfigError: naming the key, never the value.
     """
+    here = dict(_secrets_here())
     for key, text in _texts("", settings):
-        if why := _secret_in(text):
+        if why := _secret_in(text, here):
             raise ConfigError(
                 f"{what} must hold no secrets, since a cluster shows it to whoever sees its jobs, "
                 f"but {key} {why}: leave it out, and give it to the nodes by their environment"
             )
 
 
-def _secret_in(text: str) -> str | None:
+def _secret_in(text: str, here: Mapping[str, str]) -> str | None:
     """What in a text is a secret, in words that do not tell it; None if nothing is."""
     for address in re.findall(r"[\w+.-]+://[^\s'\"]+", text):
         try:
             split = urlsplit(address)
-            query = parse_qsl(split.query, keep_blank_values=True)
         except ValueError:
             continue
         if "@" in split.netloc and ":" in split.netloc.rpartition("@")[0]:
             return "has a password in its address"
-        for name, _ in query:
-            if _SAYS_SECRET.search(name):
-                return f"has a {name} in its address"
-    for name, value in os.environ.items():
-        is_secret = _SECRET_VARIABLE.search(name) and not _NAMES_A_FILE.search(name)
-        if is_secret and len(value) >= _SHORTEST and value in text:
+        for part in re.split("[&;]", f"{split.query}&{split.fragment}"):
+            name, equals, _ = part.partition("=")
+            if equals and _SAYS_SECRET.search(unquote(name)):
+                return f"has a {unquote(name)} in its address"
+    for name, value in here.items():
+        if value in text:
             return f"holds what {name} is here"
     return None
 
 
+def _secrets_here() -> Iterator[tuple[str, str]]:
+    """What is secret in this process's environment, and the name of each."""
+    for name, value in os.environ.items():
+        value = value.strip()
+        if len(value) < _SHORTEST or not _SECRET_VARIABLE.search(name):
+            continue
+        # Where a secret lies may be told.
+        if not _TELLS_OF_ONE.search(name) and not os.path.exists(value):
+            yield name, value
+
+
 def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Every text in nested values, and where it is."""
-    if isinstance(value, str):
-        yield key, value
+    """Every text and number in nested values, and where it is."""
+    if isinstance(value, str | int | float):
+        yield key, str(value)
     elif isinstance(value, Mapping):
         for name, item in value.items():
             yield from _texts(f"{key}.{name}".lstrip("."), item)

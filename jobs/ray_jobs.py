@@ -81,7 +81,7 @@ class RayJobs:
         self._told = f"export RAY_ADDRESS={ray_address}; " if ray_address else ""
 
     def submit(self, name: str, command: str, folder: Path | None, grace_s: float) -> bool:
-        """Start a job, unless there is one of this name; whether this call started it.
+        """Start a job, unless there is one of this name; whether it is known that this call did.
 
         Args:
             name: its submission id.
@@ -99,7 +99,7 @@ class RayJobs:
         tries = Retrying(
             stop=stop_after_delay(_STARTING_S),
             wait=wait_fixed(POLL_S),
-            retry=retry_if_exception(_is_starting),
+            retry=retry_if_exception(_may_be_asked_again),
             reraise=True,
         )
         try:
@@ -202,7 +202,7 @@ class RayJobs:
             while True:
                 try:
                     state = _state(self._client.get_job_info(name))
-                    whole = self._whole_log(name) if state.has_ended else None
+                    whole = self._whole_log(name, say) if state.has_ended else None
                 except Exception as error:
                     lost_at = self._lost(name, error, lost_at, say)
                     # It may hang for an hour in a connection of which only one end is left.
@@ -219,13 +219,16 @@ class RayJobs:
         finally:
             tail.disconnect()
 
-    def _whole_log(self, name: str) -> str:
-        """The log of a job; nothing where the node that has it is no more."""
+    def _whole_log(self, name: str, say: Callable[[str], None]) -> str:
+        """The log of a job; nothing where its node is no more, or has no text of it."""
         try:
             return str(self._client.get_job_logs(name))
         except RuntimeError as error:
             if "status code 5" not in str(error):
                 raise
+            # Ray answers with its traceback, and a point behind it.
+            why = [line for line in str(error).splitlines() if len(line) > 1][-1]
+            say(f"the log of {name} must be given out, but: {why[:200]}")
             return ""
 
     def _lost(
@@ -350,9 +353,14 @@ def _free_agent_port() -> Iterator[None]:
         RayParams.__init__ = usual  # type: ignore[method-assign]
 
 
-def _is_starting(error: BaseException) -> bool:
-    """Whether the server can't start jobs yet: its agents come some seconds after it."""
-    return "No available agent" in str(error)
+def _may_be_asked_again(error: BaseException) -> bool:
+    """Whether the server can't start jobs yet, or was too slow to say whether it has taken one.
+
+    Its agents come some seconds after it; and what it has taken it does not take twice.
+    """
+    import requests
+
+    return "No available agent" in str(error) or isinstance(error, requests.Timeout)
 
 
 def _client(address: str) -> Any:
@@ -362,8 +370,8 @@ def _client(address: str) -> Any:
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
-    # What it would log of a package that it uploads; it sets its own level as it is imported.
-    for logger in ("ray", JobSubmissionClient.__base__.__module__):
+    # What it would log of packages and web sockets; they set their own levels as they are imported.
+    for logger in ("ray", *(each.__module__ for each in JobSubmissionClient.__mro__[:-1])):
         logging.getLogger(logger).setLevel(logging.ERROR)
 
     class Client(JobSubmissionClient):
@@ -382,7 +390,7 @@ def _client(address: str) -> Any:
             require_same_ray(self._address, self._server_ray_version)
 
     try:
-        return Client(address)
+        return Client(address, verify=_certificates() if address.startswith("https") else True)
     except AnuvadError:
         raise
     except AuthenticationError as error:
@@ -393,7 +401,7 @@ def _client(address: str) -> Any:
         ) from error
     except Exception as error:  # those of requests, and of Ray
         raise AnuvadError(
-            f"a Ray job server must answer at {address}, but: {_in_words(error, 200)}"
+            f"a Ray job server must answer at {address}, but: {_in_words(_cause(error), 200)}"
         ) from error
 
 
@@ -410,6 +418,26 @@ def require_same_ray(address: str, there: str | None) -> None:
             f"the cluster at {address} must have Ray {ray.__version__}, as this machine has, but "
             f"has {there}: install the same version here or there"
         )
+
+
+def _certificates() -> str | bool:
+    """The file of whom to trust, as the environment names it; True for those of the machine.
+
+    Ray's requests alone would follow the first two, its web socket, which brings the log, the last.
+    """
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    return next((place for name in names if (place := os.environ.get(name))), True)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Why there is no connection: a name, a certificate, a proxy; Ray says only that there is none.
+
+    It raises in place of an error of requests, which holds one of urllib3, which knows the reason.
+    """
+    of_requests = error.__context__
+    held = of_requests.args[0] if of_requests is not None and of_requests.args else None
+    reason = getattr(held, "reason", None)
+    return reason if isinstance(reason, BaseException) else error
 
 
 def _first_sentence(error: BaseException) -> str:

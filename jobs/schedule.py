@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.fires import fires, require_cron, time_zone
 from jobs.ray_jobs import RayJobs, attempt_name, cluster_jobs, local_jobs
+from jobs.server_address import require_server_address
 from jobs.shipped_code import ARCHIVE, ship
 from jobs.signals import EXIT_TRY_AGAIN
 from pipeline.errors import AnuvadError
@@ -93,13 +94,15 @@ def schedule(
         The exit code of the last job.
 
     Raises:
-        ConfigError: if the expression or the zone can't be, or the configuration on a cluster.
+        ConfigError: if the expression, the zone or the address can't be, or the configuration on a
+            cluster.
         AnuvadError: with ``once``, if the cluster does not answer; else that is a warning.
     """
     require_cron(cron)
     clock = time_zone(zone)
     if address is not None:
         # What is refused is refused now, and not at night.
+        require_server_address(address, "--address (or RAY_ADDRESS)")
         ship(config, overrides, ["retrain"])
     by = f"process {os.getpid()} on {socket.gethostname()}"
     said = Schedule(job.config.registry.name, cron, zone, None, None, None, by)

@@ -24,13 +24,12 @@ from dataclasses import dataclass
 from importlib.metadata import requires, version
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 import jobs
 import model
 import pipeline
-from jobs.config import Config, load_config, settings_of
+from jobs.config import Config, as_yaml, load_config, settings_of
 from jobs.no_secrets import require_no_secrets
+from jobs.tracking import SQLITE
 from jobs.versions import SHIPPED, git_revision
 from pipeline.errors import AnuvadError, ConfigError
 from pipeline.sources import kind_of
@@ -97,7 +96,7 @@ def ship(path: str, overrides: Sequence[str], words: Sequence[str]) -> Shipment:
     job, *options = words
     told = {"python": f"{sys.version_info[0]}.{sys.version_info[1]}", "revision": git_revision()}
     files = code | {
-        name: OmegaConf.to_yaml(OmegaConf.create(settings)).encode(),
+        name: as_yaml(settings).encode(),
         "run": _RUN.encode(),
         SHIPPED: f"{json.dumps(told, indent=1)}\n".encode(),
     }
@@ -105,12 +104,14 @@ def ship(path: str, overrides: Sequence[str], words: Sequence[str]) -> Shipment:
     digest = hashlib.sha256(json.dumps([list(words), resolved]).encode())
     for place, content in sorted(code.items()):
         digest.update(f"{place} {len(content)} {hashlib.sha256(content).hexdigest()}\n".encode())
-    command = f"exec sh run {shlex.join([job, name, *options])}"
+    # Called `-v.yaml` it would be an option.
+    told_as = f"./{name}" if name.startswith("-") else name
+    command = f"exec sh run {shlex.join([job, told_as, *options])}"
     return Shipment(command, _zipped(files), digest.hexdigest())
 
 
 def require_shared(config: Config) -> None:
-    """Refuse a storage or a corpus that the nodes of a cluster would look for in a job's folder.
+    """Refuse a storage, database or corpus that nodes would look for in a job's own folder.
 
     Raises:
         ConfigError: naming the setting.
@@ -119,6 +120,12 @@ def require_shared(config: Config) -> None:
         raise ConfigError(
             f"storage must be an absolute path or a URI for a job on a cluster, not "
             f"{config.storage!r}: it would be a folder that is deleted with the job"
+        )
+    tracking = config.tracking.uri or ""
+    if tracking.startswith(SQLITE) and _is_relative(tracking.removeprefix(SQLITE)):
+        raise ConfigError(
+            f"tracking.uri must be a server, or a database at an absolute path, for a job on a "
+            f"cluster, not {tracking!r}: it would be deleted with the job"
         )
     for source in config.corpus.inputs:
         if _is_relative(source.source) and kind_of(source) == "files":
@@ -148,7 +155,10 @@ def _code() -> Iterator[tuple[str, bytes]]:
         folder = Path(str(package.__file__)).parent
         for file in folder.rglob("*"):
             inside = file.relative_to(folder.parent)
-            if file.suffix == ".py" or (inside.parent.name == "templates" and file.is_file()):
+            # What begins with a dot, or ends with a tilde, is an editor's.
+            is_ours = not any(part.startswith(".") for part in inside.parts) and file.is_file()
+            is_template = inside.parent.name == "templates" and not file.name.endswith("~")
+            if is_ours and (file.suffix == ".py" or is_template):
                 yield inside.as_posix(), file.read_bytes()
     needed = "".join(f"Requires-Dist: {line}\n" for line in requires("anuvad") or ())
     ours = version("anuvad")

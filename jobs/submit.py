@@ -18,13 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import urlsplit
 
 from jobs.config import Config
-from jobs.no_secrets import require_no_secrets
 from jobs.ray_jobs import JobState, RayJobs, attempt_name, attempt_number, cluster_jobs
+from jobs.server_address import require_server_address
 from jobs.shipped_code import ARCHIVE, Shipment, local_sources, ship
-from pipeline.errors import ConfigError
 
 _HASH_LENGTH = 12
 
@@ -64,7 +62,9 @@ def order(config: Config, path: str, job: str, words: Sequence[str]) -> Order:
     warnings = tuple(
         f"the corpus is read from {place}, which every node of the cluster must see"
         for place in local_sources(config)
-        if not Path(place.removeprefix("file://")).is_relative_to(config.storage)
+        if not Path(place.removeprefix("file://")).is_relative_to(
+            config.storage.removeprefix("file://")
+        )
     )
     return Order(name, shipment, config.compute.grace_s, warnings)
 
@@ -83,12 +83,7 @@ def job_server(address: str) -> Iterator[RayJobs]:
         ConfigError: if the address is no URL, or has a password.
         AnuvadError: if it does not answer, lets nobody in, or has another Ray.
     """
-    split = urlsplit(address)
-    if split.scheme not in ("http", "https") or not split.hostname:
-        raise ConfigError(
-            f"--address must be that of Ray's job server, http://HEAD:8265, not {address!r}"
-        )
-    require_no_secrets({"--address": address}, "the address of a cluster")
+    require_server_address(address, "--address")
     with cluster_jobs(address) as jobs:
         yield jobs
 
@@ -130,6 +125,7 @@ def follow(jobs: RayJobs, name: str, out: TextIO, say: Callable[[str], None]) ->
 
     Raises:
         LostJobError: if the cluster does not say any more how it is.
+        OSError: if ``out`` takes no more; the job goes on.
         KeyboardInterrupt: the job goes on.
     """
     state = jobs.follow(name, out, say)

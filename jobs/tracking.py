@@ -22,7 +22,7 @@ from pipeline.storage import Storage
 RUN_TAG = "anuvad.run"
 # That MLflow takes in one request.
 MAX_METRICS = 1000
-_SQLITE = "sqlite:///"
+SQLITE = "sqlite:///"
 _URI_VARIABLE = "MLFLOW_TRACKING_URI"
 # The environment is one for all threads.
 _ENVIRONMENT = threading.Lock()
@@ -55,12 +55,12 @@ def tracking_uri_at(configured: str | None, storage_uri: str) -> str:
             f"storage must be a folder without ? and % in its path, where MLflow's database is to "
             f"lie, but is {root}: rename it, or name an MLflow server with tracking.uri"
         )
-    return f"{_SQLITE}{root / 'mlflow.db'}"
+    return f"{SQLITE}{root / 'mlflow.db'}"
 
 
 def registry_stands(uri: str) -> bool:
     """Whether there can be anything at ``uri``; MLflow would make an empty database to ask."""
-    return not uri.startswith(_SQLITE) or Path(uri.removeprefix(_SQLITE)).exists()
+    return not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).exists()
 
 
 def require_registry(uri: str) -> None:
@@ -95,8 +95,8 @@ def open_mlflow(uri: str) -> Any:
         "GIT_PYTHON_REFRESH": "quiet",
     }.items():
         os.environ.setdefault(name, value)
-    if uri.startswith(_SQLITE):
-        Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+    if uri.startswith(SQLITE):
+        Path(uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
     import mlflow
 
     for logger in ("mlflow", "alembic"):
@@ -261,7 +261,7 @@ class MlflowRun:
                 )
             return str(existing.experiment_id)
         location = None
-        if uri.startswith(_SQLITE) and self._storage.local_root is not None:
+        if uri.startswith(SQLITE) and self._storage.local_root is not None:
             location = (self._storage.local_root / "mlartifacts").as_uri()
         return str(self._client.create_experiment(name, artifact_location=location))
 

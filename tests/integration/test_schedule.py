@@ -194,6 +194,15 @@ def test_a_storage_in_the_working_folder_is_refused_for_a_cluster(tmp_path: Path
         schedule(job, str(SEED), [], "0 2 * * *", "UTC", once=True, address="http://127.0.0.1:9")
 
 
+def test_an_address_that_is_none_is_refused_before_the_first_night(tmp_path: Path) -> None:
+    config = load_config(str(SEED), [f"storage={tmp_path}/storage"])
+    with (
+        JobContext(config, JobConsole()) as job,
+        pytest.raises(ConfigError, match=r"\(or RAY_ADDRESS\) must be that of .* not 'head:6379'"),
+    ):
+        schedule(job, str(SEED), [], "0 2 * * *", "UTC", once=True, address="head:6379")
+
+
 def test_the_job_of_a_fire_has_its_model_and_its_moment_in_its_name() -> None:
     fire = datetime.datetime(2026, 3, 28, 20, 30, tzinfo=UTC)
     assert submission_id("en-hi", fire) == "anuvad-en-hi-20260328T203000Z"

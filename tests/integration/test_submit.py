@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
+import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,9 +22,11 @@ import pytest
 
 from command_line import REPOSITORY, SEED, Finished, environment, run
 from cut_line import CutLine
+from jobs import ray_jobs
 from jobs.ray_jobs import RayJobs, cluster_jobs
-from pipeline.errors import LostJobError
+from pipeline.errors import AnuvadError, LostJobError
 from ray_token import RAY_TOKEN
+from tls_front import tls_front
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -142,8 +147,11 @@ def test_who_has_no_token_is_told_in_a_sentence_what_to_set(
 @pytest.mark.parametrize(
     ("place", "sentence"),
     [
-        ("http://127.0.0.1:9", "a Ray job server must answer at http://127.0.0.1:9, but"),
-        ("head:6379", "--address must be that of Ray's job server, http://HEAD:8265, not"),
+        (
+            "http://127.0.0.1:9",
+            "a Ray job server must answer at http://127.0.0.1:9, but: HTTPConnection(host="
+            "'127.0.0.1', port=9): Failed to establish a new connection: [Errno 111] Connection",
+        ),
         ("http://anuvad:s3cr3t@head:8265", "but --address has a password in its address"),
     ],
 )
@@ -155,6 +163,41 @@ def test_an_address_without_a_job_server_is_named(
     assert sentence in done.err
     assert done.err.count("\n") == 1
     assert "s3cr3t" not in done.err
+
+
+def test_a_proxy_that_does_not_answer_is_named(
+    address: str, with_token: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(AnuvadError, match="Unable to connect to proxy"):
+        cluster_jobs(address).__enter__()
+
+
+def test_a_job_is_followed_through_a_proxy_with_a_certificate_of_our_own(
+    address: str, with_token: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    shown = io.StringIO()
+
+    def let_it_end(seconds: float) -> None:
+        if "\nएक\n" in shown.getvalue() or said:
+            (tmp_path / "seen").touch()
+        time.sleep(0.2)
+
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    command = f"echo एक; until [ -e {tmp_path}/seen ]; do sleep 0.1; done; exit 7"
+    with tls_front(int(address.rpartition(":")[2]), tmp_path) as (port, certificate):
+        with pytest.raises(AnuvadError, match="certificate verify failed"):
+            cluster_jobs(f"https://127.0.0.1:{port}").__enter__()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with cluster_jobs(f"https://127.0.0.1:{port}") as jobs:
+            assert jobs.submit("over-tls", command, None, 1.0)
+            # Its first line comes while it runs, over the web socket.
+            assert jobs.follow("over-tls", shown, said.append, let_it_end).code == 7
+    assert said == []
 
 
 def test_a_job_is_followed_over_a_cut_and_each_line_is_shown_once(
@@ -186,6 +229,35 @@ def test_a_job_is_followed_over_a_cut_and_each_line_is_shown_once(
     assert "answers again" in said[1]
 
 
+class LostAnswer(CutLine):
+    """Loses the answer to the first job that is submitted, as a head too busy to give it does."""
+
+    lost: socket.socket | None = None
+
+    def _hand_on(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if self.lost is None and data.startswith(b"POST /api/jobs/ "):
+                    self.lost = target
+                if source is not self.lost:
+                    target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+def test_a_job_that_was_taken_without_an_answer_is_not_started_twice_and_is_followed(
+    address: str, with_token: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_jobs, "_REQUEST_S", (10.0, 3.0))
+    with (
+        LostAnswer(int(address.rpartition(":")[2])) as line,
+        cluster_jobs(f"http://127.0.0.1:{line.port}") as jobs,
+    ):
+        assert not jobs.submit("taken", f"echo once >> {tmp_path}/count; exit 7", None, 1.0)
+        assert line.lost is not None
+        assert jobs.follow("taken", io.StringIO(), print).code == 7
+    assert (tmp_path / "count").read_text() == "once\n"
+
+
 def test_a_job_that_nobody_follows_any_more_goes_on_until_it_is_stopped(jobs: RayJobs) -> None:
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
@@ -201,6 +273,34 @@ def test_a_job_that_nobody_follows_any_more_goes_on_until_it_is_stopped(jobs: Ra
     assert (state.status, state.code) == ("STOPPED", 143)
 
 
+def test_a_log_that_the_server_can_not_read_is_missed_in_a_sentence_and_the_exit_code_is_true(
+    jobs: RayJobs,
+) -> None:
+    said: list[str] = []
+    jobs.submit("no-text", r"printf '\377\n'; exit 3", None, 1.0)
+    shown = io.StringIO()
+    assert jobs.follow("no-text", shown, said.append).code == 3
+    assert shown.getvalue() == ""
+    assert said[-1].startswith(
+        "the log of no-text must be given out, but: UnicodeDecodeError: 'utf"
+    )
+    assert len(said[-1]) < 300
+
+
+def test_ray_adds_no_lines_of_its_own_to_a_log(
+    jobs: RayJobs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def until_the_log_has_ended(seconds: float) -> None:
+        # The web socket is closed some time before a look finds that the job has ended.
+        time.sleep(2.0)
+
+    jobs.submit("quiet", "echo एक", None, 1.0)
+    jobs.follow("quiet", sys.stdout, print, until_the_log_has_ended)
+    captured = capfd.readouterr()
+    assert captured.err == ""
+    assert "\nएक\n" in captured.out
+
+
 def test_a_driver_that_was_killed_ends_as_a_shell_says_it(jobs: RayJobs) -> None:
     jobs.submit("killed", "exec sh -c 'kill -9 $$'", None, 1.0)
     assert jobs.follow("killed", sys.stdout, print).code == 137
@@ -210,6 +310,24 @@ def test_a_job_that_the_server_does_not_know_is_lost_and_did_not_fail(jobs: RayJ
     with pytest.raises(LostJobError, match="must know the job nosuch, but does not") as raised:
         jobs.follow("nosuch", sys.stdout, print)
     assert raised.value.exit_code == 69
+
+
+def test_a_log_that_nobody_takes_any_more_leaves_the_job_and_says_so(
+    address: str, tmp_path: Path
+) -> None:
+    words = [str(SEED), "promote", f"storage={tmp_path}/storage", "--address", address]
+    shell = f"exec {shlex.join([*CODE, *words, '--', '--nosuch-too'])} >"
+    full = run(["sh", "-c", f"{shell} /dev/full"], tmp_path, env=here())
+    assert full.code == 1
+    [started, left] = full.err.splitlines()
+    assert left == (
+        f"error: the log of {started.split()[2]} must be written somewhere, but: [Errno 28] No "
+        f"space left on device; the job is left to itself, and the same command attaches to it "
+        f"while it is under way"
+    )
+    # Without a standard output it is shown to nobody, and followed all the same.
+    closed = run(["sh", "-c", f"{shell}&-"], tmp_path, env=here())
+    assert closed.code == 2, closed.err
 
 
 @pytest.mark.slow
@@ -239,6 +357,10 @@ def test_the_code_that_is_here_runs_in_the_driver_and_in_the_workers(
         _, clean, package = line.split()
         assert re.search(r"/working_dir_files/_ray_pkg_\w+/pipeline/clean\.py$", clean), line
         assert Path(package).parent == Path(clean).parent
+    # Its page tells the command as a person can give it, and not where Ray has unpacked it.
+    [page] = (tmp_path / "storage" / "reports").glob("data-*.html")
+    assert "anuvad prepare seed.yaml" in page.read_text()
+    assert "_ray_pkg_" not in page.read_text()
     # Another place of the code, and nothing new to do.
     again = run([*CODE, *words], tmp_path, env=here(code))
     assert again.code == 0
@@ -262,7 +384,11 @@ def test_ctrl_c_leaves_the_job_and_the_same_command_attaches_and_stops_it(
         if line.startswith("trigger"):
             break
     os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate()
+    assert process.stderr is not None
+    said = process.stderr.readline() + process.stderr.readline()
+    # Impatience changes nothing any more.
+    os.kill(process.pid, signal.SIGINT)
+    said += process.communicate()[1]
     assert process.returncode == 130
     [started, left] = said.splitlines()
     name = started.split()[2]

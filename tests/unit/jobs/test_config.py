@@ -279,3 +279,22 @@ def test_a_coverage_penalty_needs_a_model_that_tells_its_attention(small: Path, 
         "weights, but is 0.2: set it to 0"
     )
     assert load_config(str(small), ["decode.coverage_penalty=0.2"]).decode.coverage_penalty == 0.2
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (r"a \${HOME} b", "a ${HOME} b"),
+        (r"\\\${HOME}", r"\${HOME}"),
+        (r"C:\new \${registry.name} ${registry.name}", r"C:\new ${registry.name} small"),
+        ("$HOME, 5 रुपये $", "$HOME, 5 रुपये $"),
+    ],
+)
+def test_a_dollar_that_is_text_stays_text_where_the_configuration_is_saved(
+    written: str, text: str, small: Path, tmp_path: Path
+) -> None:
+    config = load_config(str(small), [f"tracking.experiment={written}"])
+    assert config.tracking.experiment == text
+    saved = tmp_path / "saved.yaml"
+    saved.write_text(dump_yaml(config), encoding="utf-8")
+    assert load_config(str(saved)) == config

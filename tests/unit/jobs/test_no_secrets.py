@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from pipeline.errors import ConfigError
             "has a api_key in its add",
         ),
         ({"storage": "s3://b/c?secret_access_key=vad12345"}, "has a secret_access_key in its"),
+        ({"gate": {"webhook": "https://hook/#token=vad12345"}}, "has a token in its address"),
+        ({"gate": {"webhook": "https://hook/?room=7;auth=vad12345"}}, "has a auth in its address"),
     ],
 )
 def test_a_secret_in_an_address_is_refused_by_its_key_and_not_told(
@@ -41,6 +44,11 @@ def test_a_secret_in_an_address_is_refused_by_its_key_and_not_told(
         "MLFLOW_TRACKING_PASSWORD",
         "RAY_AUTH_TOKEN",
         "ANUVAD_WEBHOOK_SECRET",
+        "PGPASSWORD",
+        "DB_PASS",
+        "HF_TOKEN_2",
+        "OPENAI_APIKEY",
+        "SECRET_KEY_BASE",
     ],
 )
 def test_what_the_environment_keeps_secret_is_found_anywhere_in_the_settings(
@@ -49,6 +57,49 @@ def test_what_the_environment_keeps_secret_is_found_anywhere_in_the_settings(
     monkeypatch.setenv(name, "नमस्ते-7f3a9c")
     with pytest.raises(ConfigError, match=f"tracking.experiment holds what {name} is here"):
         require_no_secrets({"tracking": {"experiment": "runs of नमस्ते-7f3a9c"}}, "the settings")
+
+
+def test_a_secret_of_digits_and_one_with_a_line_end_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "20260101")
+    monkeypatch.setenv("HF_TOKEN", "नमस्ते-7f3a9c\n")
+    with pytest.raises(ConfigError, match=r"train\.seed holds what DB_PASSWORD is here"):
+        require_no_secrets({"train": {"seed": 20260101}}, "the settings")
+    with pytest.raises(ConfigError, match=r"its options\.1 holds what HF_TOKEN is here"):
+        require_no_secrets({"its options": ["--why", "नमस्ते-7f3a9c"]}, "the command")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TOKENIZERS_PARALLELISM", "sentencepiece"),
+        ("KEYBOARD_LAYOUT", "sentencepiece"),
+        ("GNOME_KEYRING_CONTROL", "sentencepiece"),
+        ("STORE_KEY_PREFIX", "sentencepiece"),
+        ("REGISTRY_SECRET_NAME", "sentencepiece"),
+        ("TOKEN_URL", "sentencepiece"),
+        ("OLDPWD", "sentencepiece"),
+        ("A_TOKEN", "true"),
+        ("A_SECRET", "1"),
+        ("A_PASSWORD", ""),
+    ],
+)
+def test_what_is_no_secret_of_the_environment_may_be_in_the_settings(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    settings = {"tokenizer": {"kind": "sentencepiece", "joint": "true", "folders": [1, "1"]}}
+    require_no_secrets(settings, "the configuration")
+
+
+def test_the_place_of_credentials_is_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "account.json"
+    place.write_text("{}")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(place))
+    require_no_secrets({"gate": {"command": f"tell --account {place}"}}, "the configuration")
 
 
 def test_addresses_and_texts_without_secrets_pass(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def test_the_archive_has_the_packages_of_the_repository_and_nothing_that_is_no_c
 
 def test_the_shipped_configuration_says_what_file_and_overrides_say(tmp_path: Path) -> None:
     for config in sorted((REPOSITORY / "configs").glob("*.yaml")):
-        overrides = [SHARED, "train.seed=7", "corpus.licence=CC # 0"]
+        overrides = [SHARED, "train.seed=7", "corpus.licence=CC # 0", r"gate.command=tell \${HOME}"]
         files = unpacked(ship(str(config), overrides, RETRAIN))
         arrived = tmp_path / config.name
         arrived.write_bytes(files[config.name])
@@ -81,6 +81,33 @@ def test_another_setting_job_option_or_code_is_another_identity(
     monkeypatch.setattr(shipped_code, "_PACKAGES", (*shipped_code._PACKAGES, added))
     seen.append(ship(str(SEED), [SHARED], RETRAIN).identity)
     assert len(set(seen)) == 5
+
+
+def test_what_editors_leave_among_the_code_is_not_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "edited"
+    for name in ("__init__.py", "templates/page.html", ".ipynb_checkpoints/clean-checkpoint.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    for name in ("#clean.py#", "clean.py~", "templates/.page.html.swp", "templates/page.html~"):
+        (folder / name).write_text("half of it")
+    # Emacs' lock of a file that is being edited: a link to nothing.
+    (folder / ".#clean.py").symlink_to("anu@host.4711:1795356175")
+    (folder / "templates" / ".#page.html").symlink_to("anu@host.4711:1795356175")
+    monkeypatch.syspath_prepend(tmp_path)
+    import edited  # type: ignore[import-not-found]
+
+    monkeypatch.setattr(shipped_code, "_PACKAGES", (edited,))
+    shipped = [name for name, _ in shipped_code._code() if not name.startswith("anuvad-")]
+    assert sorted(shipped) == ["edited/__init__.py", "edited/templates/page.html"]
+
+
+def test_a_configuration_that_is_called_like_an_option_is_none(tmp_path: Path) -> None:
+    (tmp_path / "-v.yaml").write_bytes(SEED.read_bytes())
+    shipment = ship(str(tmp_path / "-v.yaml"), [SHARED], ["retrain", "--force"])
+    assert shipment.command == "exec sh run retrain ./-v.yaml --force"
+    assert "-v.yaml" in unpacked(shipment)
 
 
 def test_no_value_of_the_environment_is_in_the_archive(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +154,14 @@ def test_a_corpus_of_this_machine_is_refused_and_one_at_an_absolute_path_is_name
 def test_a_storage_of_this_machine_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"storage must be an absolute path or a URI .*, not 'h'"):
         ship(str(SEED), ["storage=h"], RETRAIN)
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///mlflow.db", "sqlite:///./runs/mlflow.db"])
+def test_a_database_of_mlflow_in_the_folder_of_a_job_is_refused(uri: str) -> None:
+    with pytest.raises(ConfigError, match="must be a server, or a database at an abs"):
+        ship(str(SEED), [SHARED, f"tracking.uri={uri}"], RETRAIN)
+    ship(str(SEED), [SHARED, "tracking.uri=sqlite:////mnt/anuvad/mlflow.db"], RETRAIN)
+    ship(str(SEED), [SHARED, "tracking.uri=http://mlflow:5000"], RETRAIN)
 
 
 def test_a_node_of_another_python_is_refused_in_a_sentence(tmp_path: Path) -> None:
