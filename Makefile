@@ -52,11 +52,14 @@ bench-peers: $(READY) ## beside JoeyNMT and Eole, which it installs into .bench;
 	@$(BIN)/python tests/bench/bench_peers.py; training=$$?; \
 		$(BIN)/python tests/bench/bench_peers_decoding.py && exit $$training
 
-.PHONY: check
-check: $(READY) ## format, lint, types and fast tests, warnings as errors
+.PHONY: lint
+lint: $(READY) ## format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+.PHONY: check
+check: lint ## the same and the fast tests, warnings as errors
 	@$(PYTEST) -n $(JOBS) --dist loadfile -m "not integration and not slow and not cluster and not realdata"
 
 .PHONY: format
