@@ -37,9 +37,12 @@ run: $(READY) ## corpus to champion: anuvad retrain configs/phrasebook.yaml
 test: $(READY) ## all tests that need no special rights, in minutes
 	@$(PYTEST) -n $(JOBS) --dist loadfile -m "not slow and not cluster"
 
+.PHONY: test-slow
+test-slow: $(READY) ## the tests that it leaves out: faults, several nodes and hosts, half an hour
+	@$(PYTEST) -n $(JOBS) --dist loadfile -m "slow or cluster"
+
 .PHONY: test-all
-test-all: $(READY) ## the slow ones too: faults, several nodes, real data
-	@$(PYTEST)
+test-all: test test-slow ## all tests
 
 .PHONY: bench
 bench: $(READY) ## speed and memory beside their goals, half an hour; a quiet machine is best
