@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from ray_token import RAY_TOKEN
 from tiny_training import TinyCorpus, write_tiny_corpus
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# In the background of a script Ctrl-C is ignored, by this process and by all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before any Ray of this process is started: which test file is the first to start one differs.
 os.environ["RAY_AUTH_TOKEN"] = RAY_TOKEN
