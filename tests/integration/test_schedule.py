@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from command_line import REPOSITORY, SEED, environment, run
+from job_server import job_server
 from jobs import schedule as scheduling
 from jobs.cluster import RaySession
 from jobs.config import load_config
@@ -28,14 +29,6 @@ from pipeline.errors import AnuvadError, ConfigError
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 UTC = datetime.UTC
-# A Ray in a process of its own, with a job server, until its standard input ends.
-SERVER = """
-import sys
-from jobs.ray_jobs import local_jobs
-with local_jobs() as jobs:
-    print(jobs._client.get_address(), flush=True)
-    sys.stdin.read()
-"""
 
 
 class Clock:
@@ -57,19 +50,9 @@ def address(ray_session: RaySession) -> Iterator[str]:
 
     Who may use it is for Ray's own settings to say.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVER],
-        cwd=REPOSITORY,
-        env=environment(PYTHONPATH=str(REPOSITORY), RAY_AUTH_MODE="disabled"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    found = process.stdout.readline().strip()
-    assert found.startswith("http://127.0.0.1:")
-    yield found
-    process.communicate("")
+    ours = environment(PYTHONPATH=str(REPOSITORY), RAY_AUTH_MODE="disabled")
+    with job_server(ours, REPOSITORY) as found:
+        yield found
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ import pytest
 
 from command_line import REPOSITORY, SEED, Finished, environment, run
 from cut_line import CutLine
+from job_server import job_server
 from jobs import ray_jobs
 from jobs.ray_jobs import RayJobs, cluster_jobs
 from pipeline.errors import AnuvadError, LostJobError
@@ -30,16 +31,6 @@ from tls_front import tls_front
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-# A Ray with a job server, of which nothing but this script's own process has the code that is here.
-SERVER = """
-import sys
-import time
-sys.path.insert(0, sys.argv[1])
-from jobs.ray_jobs import local_jobs
-with local_jobs() as jobs:
-    print(jobs.address, flush=True)
-    sys.stdin.read()
-"""
 SECRETS = {
     "RAY_AUTH_TOKEN": RAY_TOKEN,
     "AWS_SECRET_ACCESS_KEY": "a-secret-of-the-store",
@@ -54,19 +45,8 @@ def address() -> Iterator[str]:
     """The address of a job server whose PATH has no Python of ours."""
     ours = environment(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=RAY_TOKEN, PATH="/usr/bin:/bin")
     ours.pop("PYTHONPATH", None)
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(REPOSITORY)],
-        cwd="/",
-        env=ours,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    found = process.stdout.readline().strip()
-    assert found.startswith("http://127.0.0.1:")
-    yield found
-    process.communicate("")
+    with job_server(ours, Path("/")) as found:
+        yield found
 
 
 @pytest.fixture
