@@ -7,6 +7,21 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+# A cluster of the test's own, on this machine only; another Ray of this process may have a token.
+OPEN = {"RAY_AUTH_MODE": "disabled"}
+
+
+@contextlib.contextmanager
+def two_open_nodes() -> Iterator[str]:
+    """The address of two nodes of one CPU each, for commands with ``OPEN`` in their environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in OPEN.items():
+            patch.setenv(name, value)
+        with two_nodes() as (cluster, _):
+            yield cluster.address
+
 
 @contextlib.contextmanager
 def two_nodes() -> Iterator[tuple[Any, Any]]:

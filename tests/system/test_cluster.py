@@ -8,22 +8,16 @@ from pathlib import Path
 import pytest
 
 from command_line import SEED, anuvad
-from ray_cluster import two_nodes
+from ray_cluster import OPEN, two_open_nodes
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
-# A cluster of the test's own, on this machine only; another Ray of this process may have a token.
-OPEN = {"RAY_AUTH_MODE": "disabled"}
-
-
 @pytest.fixture
-def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def address() -> Iterator[str]:
     """The address of a cluster of two nodes of one CPU each."""
-    for name, value in OPEN.items():
-        monkeypatch.setenv(name, value)
-    with two_nodes() as (cluster, _):
-        yield cluster.address
+    with two_open_nodes() as found:
+        yield found
 
 
 def test_the_same_command_uses_the_cluster_that_ray_address_names(

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ray_cluster import two_nodes
+from ray_cluster import OPEN, two_open_nodes
 from training_command import SETTINGS, Command, finish, weights
 
 pytestmark = [
@@ -21,17 +21,12 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-# A cluster of the test's own, on this machine only; another Ray of this process may have a token.
-OPEN = {"RAY_AUTH_MODE": "disabled"}
-
 
 @pytest.fixture
-def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def address() -> Iterator[str]:
     """The address of a cluster of two nodes of one CPU each."""
-    for name, value in OPEN.items():
-        monkeypatch.setenv(name, value)
-    with two_nodes() as (cluster, _):
-        yield cluster.address
+    with two_open_nodes() as found:
+        yield found
 
 
 def training_workers() -> list[int]:
