@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from filelock import FileLock
 
 from command_line import ANUVAD, SEED, anuvad, environment
 from pipeline.storage import sha256_of
@@ -65,6 +66,7 @@ class Command:
         """Return when a checkpoint of ``update`` or later stands."""
         while not any(number >= update for number, _ in self.checkpoints()):
             assert self._process.poll() is None, "".join(self._lines)
+            time.sleep(0.05)
 
     def lives(self) -> bool:
         """Whether it has not ended yet."""
@@ -81,6 +83,8 @@ class Command:
         """Return while a checkpoint is being written."""
         while all(is_whole for _, is_whole in self.checkpoints()):
             assert self._process.poll() is None, "".join(self._lines)
+            # Ray's workers are nice, so a loop that never rests takes the core that they train on.
+            time.sleep(0.001)
 
     def checkpoints(self) -> list[tuple[int, bool]]:
         """The updates of the checkpoints, and whether each is whole."""
@@ -125,3 +129,20 @@ def weights(storage: Path) -> str:
     """The sha256 of the weights of the one training there."""
     [path] = storage.glob("artifacts/train-*/model.safetensors")
     return sha256_of(path)
+
+
+def undisturbed_weights(factory: pytest.TempPathFactory) -> str:
+    """The sha256 of the weights that are learnt where nothing happens.
+
+    The test processes of one session share what the first that asks has learnt.
+    """
+    folder = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "undisturbed-training"
+    folder.mkdir(exist_ok=True)
+    learnt = folder / "sha256"
+    with FileLock(folder / "lock"):
+        if not learnt.exists():
+            learnt.write_text(weights(finish(folder / "storage")))
+        return learnt.read_text()

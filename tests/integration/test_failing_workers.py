@@ -29,8 +29,11 @@ pytestmark = [
 
 @pytest.fixture
 def training(ray_session: RaySession, tmp_path: Path) -> TinyTraining:
-    """Two workers that are started anew once, and wait six seconds for each other."""
-    compute = {"num_workers": 2, "max_failures": 1, "timeout_s": 6}
+    """Two workers that are started anew once, and wait twenty seconds for each other.
+
+    Less would be too little for two that start at one moment on a busy machine to meet.
+    """
+    compute = {"num_workers": 2, "max_failures": 1, "timeout_s": 20}
     return TinyTraining(Storage(str(tmp_path / "storage")), compute)
 
 
@@ -81,6 +84,7 @@ def test_of_several_failures_the_one_that_the_others_follow_from_is_named(
         if (rank, update) == (1, 12):
             raise ValueError("row 7 holds no number")
 
+    training.compute["max_failures"] = 3
     with pytest.raises(TrainingError) as raised:
         training.run(fault)
     # It is tried once more, and no further though it might: it would fail there for ever.
@@ -89,8 +93,10 @@ def test_of_several_failures_the_one_that_the_others_follow_from_is_named(
         "ValueError: row 7 holds no number"
     )
     [warning] = training.warnings()
-    assert re.match(
-        r"worker 1 \(process \d+ on \S+\) failed: ValueError: row 7 holds no number; ", warning
+    assert re.fullmatch(
+        r"worker 1 \(process \d+ on \S+\) failed: ValueError: row 7 holds no number; starting the "
+        r"workers anew, 1 of at most 3 times",
+        warning,
     )
 
 
@@ -117,8 +123,8 @@ def test_when_one_worker_hangs_its_group_ends_at_the_timeout_of_the_settings_nam
         training.run(fault)
     # On a machine that is short of time its beats may be late as well, which is named first.
     how = {
-        "at an exchange": "did not come to the exchange of update 12 within 6 s",
-        "as it saves": "kept worker 1 waiting for longer than 6 s",
+        "at an exchange": "did not come to the exchange of update 12 within 20 s",
+        "as it saves": "kept worker 1 waiting for longer than 20 s",
     }[where]
     silent = r"hangs: it was silent for \d+ s"
     said = rf"worker 0 \(process \d+ on \S+\) ({how}|{silent}), last heard of .*update.*"
@@ -128,7 +134,7 @@ def test_when_one_worker_hangs_its_group_ends_at_the_timeout_of_the_settings_nam
     # hour, and no timer of Ray's.
     failures: Any = getattr(raised.value.__cause__, "worker_failures", {})
     assert list(failures) == [1]
-    assert "6000ms" in str(failures[1])
+    assert "20000ms" in str(failures[1])
     assert_ended(tmp_path)
 
 

@@ -53,7 +53,7 @@ def test_killed_workers_a_failed_command_and_other_numbers_of_workers_are_one_ru
         if (rank, update) == (0, 24):
             raise ValueError("row 7 holds no number")
 
-    two = {"num_workers": 2, "max_failures": 3, "timeout_s": 6}
+    two = {"num_workers": 2, "max_failures": 3, "timeout_s": 120}
     with pytest.raises(TrainingError, match="failed twice there in the same way"):
         start(storage, two, fault)
     mlflow = open_mlflow(f"sqlite:///{storage}/mlflow.db")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def test_a_lost_node_costs_a_worker_and_one_that_comes_brings_it_back(
         wait_for(lines, "train      update")
         while not list((tmp_path / "shared").glob("checkpoints/*/update-*/manifest.json")):
             assert command.poll() is None, "".join(lines)
+            time.sleep(0.05)
         nodes.remove_node(other, allow_graceful=False)
         wait_for(lines, "warning    worker ")
         wait_for(lines, "train      goes on with 1 worker after update ")

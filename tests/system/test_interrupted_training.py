@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from command_line import SEED, Finished, anuvad
-from training_command import Command, finish, weights
+from training_command import Command, finish, undisturbed_weights, weights
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -22,35 +22,36 @@ def to_a_worker(command: Command) -> None:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The sha256 of the weights that are learnt where nothing happens."""
-    return weights(finish(tmp_path_factory.mktemp("undisturbed") / "storage"))
+    return undisturbed_weights(tmp_path_factory)
 
 
-@pytest.mark.parametrize(
-    ("what", "code", "said"),
-    [
-        (signal.SIGTERM, 75, "terminated; the same command goes on where it stopped\n"),
-        (signal.SIGINT, 130, "interrupted; the same command goes on where it stopped\n"),
-        (signal.SIGKILL, -9, None),
-    ],
-    ids=["SIGTERM", "SIGINT", "SIGKILL"],
-)
-def test_a_command_that_is_ended_goes_on_to_the_same_weights(
-    tmp_path: Path, undisturbed: str, what: signal.Signals, code: int, said: str | None
+def end_while_it_saves(
+    storage: Path, after: int, how: signal.Signals, code: int, said: str | None
 ) -> None:
-    with Command(tmp_path / "storage") as command:
-        command.wait_for(30)
+    """Start the command, or go on, and end it in a checkpoint of update ``after`` or later."""
+    with Command(storage) as command:
+        command.wait_for(after)
         command.wait_for_half_a_checkpoint()
-        os.kill(command.id, what)
+        os.kill(command.id, how)
         ended, lines = command.end()
         assert ended == code
         assert Finished(code, "", "".join(lines)).foreign_lines() == []
         if said is not None:
-            assert lines[-1] == said
+            assert lines[-1] == f"{said}; the same command goes on where it stopped\n"
             command.wait_for_its_processes()
-            assert not list((command.storage / "ray").glob("*"))
-            status = anuvad("status", SEED, f"storage={command.storage}", "--json", cwd=tmp_path)
+            assert not list((storage / "ray").glob("*"))
+            status = anuvad("status", SEED, f"storage={storage}", "--json", cwd=storage.parent)
             assert [run["status"] for run in status.json()["runs"]] == ["KILLED"]
-    assert weights(finish(tmp_path / "storage")) == undisturbed
+
+
+def test_a_command_that_is_ended_again_and_again_goes_on_to_the_same_weights(
+    tmp_path: Path, undisturbed: str
+) -> None:
+    storage = tmp_path / "storage"
+    end_while_it_saves(storage, 30, signal.SIGTERM, 75, "terminated")
+    end_while_it_saves(storage, 60, signal.SIGINT, 130, "interrupted")
+    end_while_it_saves(storage, 90, signal.SIGKILL, -9, None)
+    assert weights(finish(storage)) == undisturbed
 
 
 RARELY = ("compute.num_workers=2", "train.micro_batches=2", "train.max_updates=2000")

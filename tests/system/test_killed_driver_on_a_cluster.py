@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from ray_cluster import OPEN, two_open_nodes
-from training_command import SETTINGS, Command, finish, weights
+from training_command import SETTINGS, Command, undisturbed_weights, weights
 
 pytestmark = [
     pytest.mark.integration,
@@ -42,10 +42,9 @@ def training_workers() -> list[int]:
 
 
 def test_what_it_left_behind_ends_and_the_same_command_goes_on_to_the_same_weights(
-    address: str, tmp_path: Path
+    address: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    (tmp_path / "undisturbed").mkdir()
-    undisturbed = weights(finish(tmp_path / "undisturbed" / "storage"))
+    undisturbed = undisturbed_weights(tmp_path_factory)
     storage = tmp_path / "storage"
     with Command(storage, SETTINGS, RAY_ADDRESS=address, **OPEN) as command:
         command.wait_for(30)
