@@ -37,9 +37,10 @@ run: $(READY) ## corpus to champion: anuvad retrain configs/phrasebook.yaml
 test: $(READY) ## all tests that need no special rights, in minutes
 	@$(PYTEST) -n $(JOBS) --dist loadfile -m "not slow and not cluster"
 
+# In order of their names, as the files of a single long test would come last, one after the other.
 .PHONY: test-slow
 test-slow: $(READY) ## the tests that it leaves out: faults, several nodes and hosts, half an hour
-	@$(PYTEST) -n $(JOBS) --dist loadfile -m "slow or cluster"
+	@$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "slow or cluster"
 
 .PHONY: test-all
 test-all: test test-slow ## all tests

@@ -99,6 +99,9 @@ def _settings(order: TrainOrder, board: Any) -> dict[str, Any]:
     # Ray Train takes these from the environment of this process only.
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(compute.room_timeout_s)
     os.environ["RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S"] = str(compute.timeout_s)
+    if not os.environ.get("RAY_ADDRESS"):
+        # A process that looks for nodes that are about to be taken away; here there is but one.
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     return {
         "torch_config": ProcessGroupConfig(
             backend="nccl" if compute.use_gpu else "gloo", timeout_s=math.ceil(compute.timeout_s)

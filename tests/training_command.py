@@ -59,7 +59,7 @@ class Command:
 
     @property
     def id(self) -> int:
-        """The id of the process that was started."""
+        """The id of the process that was started, and of its group."""
         return self._process.pid
 
     def wait_for(self, update: int) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from command_line import SEED, Finished, anuvad
-from training_command import Command, finish, undisturbed_weights, weights
+from training_command import SETTINGS, Command, undisturbed_weights, weights
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -25,14 +28,24 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     return undisturbed_weights(tmp_path_factory)
 
 
+def told(storage: Path, command: str, *settings: str) -> Any:
+    """The document of a command on this storage that must succeed."""
+    done = anuvad(
+        command, SEED, f"storage={storage}", *SETTINGS, *settings, "--json", cwd=storage.parent
+    )
+    assert done.code == 0, done.err
+    assert done.foreign_lines() == []
+    return done.json()
+
+
 def end_while_it_saves(
-    storage: Path, after: int, how: signal.Signals, code: int, said: str | None
+    storage: Path, after: int, end: Callable[[int], None], code: int, said: str | None
 ) -> None:
     """Start the command, or go on, and end it in a checkpoint of update ``after`` or later."""
     with Command(storage) as command:
         command.wait_for(after)
         command.wait_for_half_a_checkpoint()
-        os.kill(command.id, how)
+        end(command.id)
         ended, lines = command.end()
         assert ended == code
         assert Finished(code, "", "".join(lines)).foreign_lines() == []
@@ -40,27 +53,39 @@ def end_while_it_saves(
             assert lines[-1] == f"{said}; the same command goes on where it stopped\n"
             command.wait_for_its_processes()
             assert not list((storage / "ray").glob("*"))
-            status = anuvad("status", SEED, f"storage={storage}", "--json", cwd=storage.parent)
-            assert [run["status"] for run in status.json()["runs"]] == ["KILLED"]
+            assert [run["status"] for run in told(storage, "status")["runs"]] == ["KILLED"]
 
 
-def test_a_command_that_is_ended_again_and_again_goes_on_to_the_same_weights(
+def test_a_command_that_is_ended_again_and_again_goes_on_to_the_same_weights_in_one_run(
     tmp_path: Path, undisturbed: str
 ) -> None:
     storage = tmp_path / "storage"
-    end_while_it_saves(storage, 30, signal.SIGTERM, 75, "terminated")
-    end_while_it_saves(storage, 60, signal.SIGINT, 130, "interrupted")
-    end_while_it_saves(storage, 90, signal.SIGKILL, -9, None)
-    assert weights(finish(storage)) == undisturbed
+    end_while_it_saves(storage, 30, lambda id: os.kill(id, signal.SIGTERM), 75, "terminated")
+    # A terminal sends it to all that the command has started.
+    end_while_it_saves(storage, 60, lambda id: os.killpg(id, signal.SIGINT), 130, "interrupted")
+
+    train = {"name": "train", "state": "run", "why": "was interrupted"}
+    assert told(storage, "plan")["stages"][5] == train
+    assert re.search(
+        r"train-[0-9a-f]{12} was interrupted after update \d+, since then "
+        r"train\.label_smoothing 0\.\d+ → 0\.2$",
+        told(storage, "plan", "train.label_smoothing=0.2")["stages"][5]["why"],
+    )
+
+    end_while_it_saves(storage, 90, lambda id: os.kill(id, signal.SIGKILL), -9, None)
+    found = told(storage, "retrain")
+    assert (found["version"], found["promoted"], found["new"]) == ("1", True, True)
+    assert weights(storage) == undisturbed
+    assert [run["status"] for run in told(storage, "status")["runs"]] == ["FINISHED"]
+    assert not list(storage.glob("checkpoints/*"))
+    assert not list((storage / "ray").glob("*"))
 
 
 RARELY = ("compute.num_workers=2", "train.micro_batches=2", "train.max_updates=2000")
 RARELY += ("train.validate_every=1000", "train.checkpoint_every=1000", "train.log_every=10")
 
 
-def test_a_sigterm_saves_where_it_stands_and_the_next_start_goes_on_from_there(
-    tmp_path: Path,
-) -> None:
+def test_a_sigterm_saves_where_it_stands_and_a_second_one_ends_it_at_once(tmp_path: Path) -> None:
     with Command(tmp_path / "storage", RARELY) as command:
         command.wait_for_line("train      update")
         os.kill(command.id, signal.SIGTERM)
@@ -72,14 +97,11 @@ def test_a_sigterm_saves_where_it_stands_and_the_next_start_goes_on_from_there(
         assert (is_whole, 0 < update < 1000) == (True, True)
         command.wait_for_its_processes()
         assert not list((command.storage / "ray").glob("*"))
+
     with Command(tmp_path / "storage", RARELY) as command:
         assert command.wait_for_line("train      goes on").split()[-1] == f"{update:,}"
-
-
-def test_a_second_sigterm_ends_it_at_once_and_all_that_it_started(tmp_path: Path) -> None:
-    # Its workers stand still, so that it waits for its grace period to end, half a minute.
-    with Command(tmp_path / "storage", RARELY) as command:
         command.wait_for_line("train      update")
+        # Its workers stand still, so that it waits for its grace period to end, half a minute.
         for worker in command.processes("ray::RayTrainWorker"):
             os.kill(worker, signal.SIGSTOP)
         # Two that come before the first is taken are one, so: until it has ended.

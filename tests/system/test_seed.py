@@ -6,21 +6,16 @@ that becomes the champion, what can be asked of it, a second one that does not b
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-from command_line import ANUVAD, SEED, Finished, anuvad, environment, run
+from command_line import SEED, Finished, anuvad, run
 from html_page import Page
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -136,6 +131,12 @@ def first(world: World) -> Finished:
 def second(world: World, first: Finished) -> Any:
     """Another one, with other random weights."""
     return world.json("retrain", "train.seed=2", "train.max_updates=60")
+
+
+@pytest.fixture(scope="module")
+def evaluated(world: World, first: Finished) -> Any:
+    """What an evaluation of its champion says."""
+    return world.json("evaluate")
 
 
 def test_the_first_retraining_says_what_it_did(first: Finished, world: World) -> None:
@@ -269,13 +270,10 @@ def test_the_report_of_the_version_has_the_data_too(first: Finished, world: Worl
     assert "Data From raw to kept train raw 6 100%" in words
 
 
-def test_evaluate_prints_every_metric_with_interval_and_signature(
-    first: Finished, world: World
-) -> None:
-    found = world.json("evaluate")
-    assert (found["model"], found["version"]) == ("seed", "1")
-    assert list(found["tests"]) == ["test"]
-    scores = found["tests"]["test"]
+def test_evaluate_prints_every_metric_with_interval_and_signature(evaluated: Any) -> None:
+    assert (evaluated["model"], evaluated["version"]) == ("seed", "1")
+    assert list(evaluated["tests"]) == ["test"]
+    scores = evaluated["tests"]["test"]
     assert scores.keys() >= METRICS
     for score in scores.values():
         assert score.keys() >= {"score", "low", "high", "signature"}
@@ -285,11 +283,9 @@ def test_evaluate_prints_every_metric_with_interval_and_signature(
     assert scores["ter"]["score"] == pytest.approx(0)
 
 
-def test_the_sacrebleu_command_agrees_on_the_outputs_to_the_last_digit(
-    first: Finished, world: World
-) -> None:
-    found = world.json("evaluate")
-    scores, folder = found["tests"]["test"], Path(found["details"]["test"]["outputs"])
+def test_the_sacrebleu_command_agrees_on_the_outputs_to_the_last_digit(evaluated: Any) -> None:
+    scores, details = evaluated["tests"]["test"], evaluated["details"]["test"]
+    folder = Path(details["outputs"])
     command = "-m sacrebleu references.txt -i hypotheses.txt -f json -w 12"
     for options, names in {
         "-m bleu chrf ter --tokenize intl": ("bleu_intl", "chrf2", "ter"),
@@ -302,10 +298,9 @@ def test_the_sacrebleu_command_agrees_on_the_outputs_to_the_last_digit(
 
 
 def test_an_evaluation_has_a_report_and_its_files_lie_in_the_run(
-    first: Finished, world: World
+    evaluated: Any, world: World
 ) -> None:
-    found = world.json("evaluate")
-    page = Page(Path(found["report"]).read_text(encoding="utf-8"))
+    page = Page(Path(evaluated["report"]).read_text(encoding="utf-8"))
     for text in (
         "seed version 1",
         "Scored: test",
@@ -315,15 +310,15 @@ def test_an_evaluation_has_a_report_and_its_files_lie_in_the_run(
         assert text in page.words
     kept = {p.name for p in (world.storage / "mlartifacts").rglob("*") if p.is_file()}
     files = {"outputs.parquet", "references.txt", "hypotheses.txt", "scores.json"}
-    assert kept >= files | {Path(found["report"]).name}
+    assert kept >= files | {Path(evaluated["report"]).name}
     tags = world.mlflow()["versions"]["1"]["tags"]
-    assert tags["anuvad.test_set.test"] == found["details"]["test"]["test_hash"]
+    assert tags["anuvad.test_set.test"] == evaluated["details"]["test"]["test_hash"]
     assert json.loads(tags["anuvad.decode.test"])["beam_size"] == 1
-    assert found["notes"] == []
+    assert evaluated["notes"] == []
 
 
-def test_every_word_of_the_test_set_was_seen_in_training(first: Finished, world: World) -> None:
-    cuts = {b["key"]: b for b in world.json("evaluate")["details"]["test"]["breakdowns"]}
+def test_every_word_of_the_test_set_was_seen_in_training(evaluated: Any) -> None:
+    cuts = {b["key"]: b for b in evaluated["details"]["test"]["breakdowns"]}
     assert [(b["label"], b["sentences"]) for b in cuts["unseen"]["buckets"]] == [("none", 6)]
 
 
@@ -524,105 +519,3 @@ def move_by_hand(world: World, number: str, before: str | None = None) -> None:
     )
     done = run([sys.executable, "-c", code, world.uri, number, before or ""], world.home)
     assert done.code == 0, done.err
-
-
-# Interrupted trainings, in a storage of their own.
-
-LONG = ("train.max_updates=1200", "train.validate_every=300", "train.checkpoint_every=50")
-
-
-class Training:
-    """A retraining in a process group of its own, watched line by line."""
-
-    def __init__(self, world: World) -> None:
-        self._process = subprocess.Popen(
-            [ANUVAD, "retrain", SEED, f"storage={world.storage}", *LONG],
-            cwd=world.home,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        assert self._process.stderr is not None
-        self._lines: Iterator[str] = iter(self._process.stderr)
-        self.seen: list[str] = []
-
-    def wait_for(self, start: str) -> None:
-        """Return when a line that begins so has come."""
-        for line in self._lines:
-            self.seen.append(line)
-            if line.startswith(start):
-                return
-        pytest.fail(f"no line {start!r} among:\n{''.join(self.seen)}")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.communicate()
-
-    def wait_for_checkpoint(self, storage: Path, update: int) -> None:
-        """Return when a whole checkpoint of ``update`` or later stands."""
-        while self._process.poll() is None:
-            found = storage.glob("checkpoints/*/update-*/manifest.json")
-            if any(int(path.parent.name.removeprefix("update-")) >= update for path in found):
-                return
-        pytest.fail(f"it ended before the checkpoint:\n{''.join(self._lines)}")
-
-    def send(self, what: signal.Signals) -> tuple[int, list[str]]:
-        """Send a signal to the whole group, as a terminal does; exit code and the last lines."""
-        os.killpg(self._process.pid, what)
-        rest = list(self._lines)
-        return self._process.wait(), rest
-
-
-@pytest.mark.slow
-def test_an_interrupted_training_goes_on_and_stays_one_run(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    root = tmp_path_factory.mktemp("interrupted")
-    (root / "home").mkdir()
-    world = World(root / "storage", root / "home")
-
-    with Training(world) as training:
-        training.wait_for("train      update")
-        training.wait_for_checkpoint(world.storage, 100)
-        code, last = training.send(signal.SIGINT)
-    assert code == 130
-    assert last[-1] == "interrupted; the same command goes on where it stopped\n"
-    assert all(line.startswith(("train      update", "interrupted;")) for line in last)
-    assert [run["status"] for run in world.json("status")["runs"]] == ["KILLED"]
-    assert world.json("plan", *LONG)["stages"][5] == {
-        "name": "train",
-        "state": "run",
-        "why": "was interrupted",
-    }
-    other = world.json("plan", *LONG, "train.label_smoothing=0.2")["stages"][5]["why"]
-    assert re.search(
-        r"train-[0-9a-f]{12} was interrupted after update [\d,]+, since then "
-        r"train\.label_smoothing 0\.\d+ → 0\.2$",
-        other,
-    )
-
-    with Training(world) as training:
-        training.wait_for("train      goes on after update")
-        interrupted_at = int(training.seen[-1].split()[-1].replace(",", ""))
-        assert interrupted_at >= 100
-        training.wait_for_checkpoint(world.storage, interrupted_at + 100)
-        code, _ = training.send(signal.SIGKILL)
-    assert code == -signal.SIGKILL
-
-    done = world.run("retrain", *LONG, "--json")
-    assert done.code == 0, done.err
-    assert done.foreign_lines() == []
-    went_on = next(line for line in done.err.splitlines() if "goes on after update" in line)
-    assert int(went_on.split()[-1].replace(",", "")) >= interrupted_at + 100
-    found = done.json()
-    assert (found["version"], found["promoted"], found["new"]) == ("1", True, True)
-    runs = world.json("status")["runs"]
-    assert [run["status"] for run in runs] == ["FINISHED"]
-    assert not list(world.storage.glob("checkpoints/*"))
-    assert not list((world.storage / "ray").glob("*"))
