@@ -42,9 +42,10 @@ PARTS = Path(__file__).resolve().with_name("training_parts.py")
 ROUNDS = 3
 NAMES = ("peak", "workers", "loop", "batches", "padding", "memory")
 CORES = len(os.sched_getaffinity(0))
-# One checkpoint and about a minute of updates after those that warm kernels and caches up.
-WARMUP_UPDATES = 6
-UPDATES = 30
+# Half a minute in which kernels and caches get warm and the last of Ray's own processes starts, and
+# a minute of updates after it.
+WARMUP_UPDATES = 12
+UPDATES = 36
 MODERATE = ("train.batch_tokens=4096", "train.micro_batches=2")
 # What a worker's memory is measured over: long enough to meet the longest pairs.
 MEMORY_UPDATES = 60
