@@ -1,4 +1,4 @@
-"""``anuvad train`` in a process of its own, to be ended while a checkpoint is being written."""
+"""A training in a process of its own, to be ended while a checkpoint is being written."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from pipeline.storage import sha256_of
 SETTINGS = (
     "compute.num_workers=2",
     "train.micro_batches=2",
-    "train.max_updates=120",
-    "train.validate_every=60",
+    "train.max_updates=240",
+    "train.validate_every=120",
     "train.checkpoint_every=1",
     "train.log_every=10",
 )
@@ -29,15 +29,19 @@ MARK = "TEST_OF_TRAINING"
 
 
 class Command:
-    """``anuvad train`` in a process group of its own; its processes carry a mark."""
+    """``anuvad train``, or ``job``, in a process group of its own; its processes carry a mark."""
 
     def __init__(
-        self, storage: Path, settings: tuple[str, ...] = SETTINGS, **variables: str
+        self,
+        storage: Path,
+        settings: tuple[str, ...] = SETTINGS,
+        job: str = "train",
+        **variables: str,
     ) -> None:
         self.storage = storage
         self._mark = f"{MARK}={storage}".encode()
         self._process = subprocess.Popen(
-            [ANUVAD, "train", SEED, f"storage={storage}", *settings],
+            [ANUVAD, job, SEED, f"storage={storage}", *settings],
             cwd=storage.parent,
             env=environment(**{MARK: str(storage)}, **variables),
             stdout=subprocess.DEVNULL,

@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,22 +27,37 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     return undisturbed_weights(tmp_path_factory)
 
 
-def told(storage: Path, command: str, *settings: str) -> Any:
-    """The document of a command on this storage that must succeed."""
+def told(storage: Path, command: str, *settings: str) -> Finished:
+    """A command on this storage that must succeed."""
     done = anuvad(
         command, SEED, f"storage={storage}", *SETTINGS, *settings, "--json", cwd=storage.parent
     )
     assert done.code == 0, done.err
     assert done.foreign_lines() == []
-    return done.json()
+    return done
+
+
+def went_on_after(said: str) -> int:
+    """The update after which a line says that it goes on."""
+    return int(said.split()[-1].replace(",", ""))
+
+
+GOES_ON = "train      goes on after update"
 
 
 def end_while_it_saves(
-    storage: Path, after: int, end: Callable[[int], None], code: int, said: str | None
-) -> None:
-    """Start the command, or go on, and end it in a checkpoint of update ``after`` or later."""
-    with Command(storage) as command:
-        command.wait_for(after)
+    storage: Path, before: int, end: Callable[[int], None], code: int, said: str | None
+) -> tuple[int, list[str]]:
+    """Start ``retrain``, or go on after ``before`` or later, and end it in a checkpoint.
+
+    Returns:
+        An update that it has saved, and its last lines.
+    """
+    with Command(storage, job="retrain") as command:
+        # What stands from before is no checkpoint of this start.
+        start = went_on_after(command.wait_for_line(GOES_ON)) if before else 0
+        assert start >= before
+        command.wait_for(start + 10)
         command.wait_for_half_a_checkpoint()
         end(command.id)
         ended, lines = command.end()
@@ -53,30 +67,42 @@ def end_while_it_saves(
             assert lines[-1] == f"{said}; the same command goes on where it stopped\n"
             command.wait_for_its_processes()
             assert not list((storage / "ray").glob("*"))
-            assert [run["status"] for run in told(storage, "status")["runs"]] == ["KILLED"]
+            runs = told(storage, "status").json()["runs"]
+            assert [run["status"] for run in runs] == ["KILLED"]
+    return start + 10, lines
 
 
-def test_a_command_that_is_ended_again_and_again_goes_on_to_the_same_weights_in_one_run(
+def test_a_retraining_that_is_ended_again_and_again_goes_on_to_the_same_weights_in_one_run(
     tmp_path: Path, undisturbed: str
 ) -> None:
     storage = tmp_path / "storage"
-    end_while_it_saves(storage, 30, lambda id: os.kill(id, signal.SIGTERM), 75, "terminated")
+    saved, _ = end_while_it_saves(
+        storage, 0, lambda id: os.kill(id, signal.SIGTERM), 75, "terminated"
+    )
     # A terminal sends it to all that the command has started.
-    end_while_it_saves(storage, 60, lambda id: os.killpg(id, signal.SIGINT), 130, "interrupted")
-
+    saved, lines = end_while_it_saves(
+        storage, saved, lambda id: os.killpg(id, signal.SIGINT), 130, "interrupted"
+    )
+    assert all(line.startswith(("train      update", "interrupted;")) for line in lines)
     train = {"name": "train", "state": "run", "why": "was interrupted"}
-    assert told(storage, "plan")["stages"][5] == train
+    assert told(storage, "plan").json()["stages"][5] == train
     assert re.search(
         r"train-[0-9a-f]{12} was interrupted after update \d+, since then "
         r"train\.label_smoothing 0\.\d+ → 0\.2$",
-        told(storage, "plan", "train.label_smoothing=0.2")["stages"][5]["why"],
+        told(storage, "plan", "train.label_smoothing=0.2").json()["stages"][5]["why"],
+    )
+    saved, _ = end_while_it_saves(storage, saved, lambda id: os.kill(id, signal.SIGKILL), -9, None)
+    saved, _ = end_while_it_saves(
+        storage, saved, lambda id: os.killpg(id, signal.SIGKILL), -9, None
     )
 
-    end_while_it_saves(storage, 90, lambda id: os.kill(id, signal.SIGKILL), -9, None)
-    found = told(storage, "retrain")
+    done = told(storage, "retrain")
+    [went_on] = [line for line in done.err.splitlines() if line.startswith(GOES_ON)]
+    assert went_on_after(went_on) >= saved
+    found = done.json()
     assert (found["version"], found["promoted"], found["new"]) == ("1", True, True)
     assert weights(storage) == undisturbed
-    assert [run["status"] for run in told(storage, "status")["runs"]] == ["FINISHED"]
+    assert [run["status"] for run in told(storage, "status").json()["runs"]] == ["FINISHED"]
     assert not list(storage.glob("checkpoints/*"))
     assert not list((storage / "ray").glob("*"))
 
