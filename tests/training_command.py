@@ -67,8 +67,8 @@ class Command:
         return self._process.pid
 
     def wait_for(self, update: int) -> None:
-        """Return when a checkpoint of ``update`` or later stands."""
-        while not any(number >= update for number, _ in self.checkpoints()):
+        """Return when a whole checkpoint of ``update`` or later stands."""
+        while not any(number >= update and whole for number, whole in self.checkpoints()):
             assert self._process.poll() is None, "".join(self._lines)
             time.sleep(0.05)
 
