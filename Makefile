@@ -34,7 +34,7 @@ run: $(READY) ## corpus to champion: anuvad retrain configs/phrasebook.yaml
 	@$(BIN)/anuvad retrain $(CONFIG)
 
 .PHONY: test
-test: $(READY) ## all tests that need no special rights, in minutes
+test: $(READY) ## all tests but the slow ones and those of several nodes, in minutes
 	@$(PYTEST) -n $(JOBS) --dist loadfile -m "not slow and not cluster"
 
 # In order of their names, as the files of a single long test would come last, one after the other.

@@ -1,0 +1,28 @@
+"""README.md beside what it speaks of."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from command_line import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/operations.md"]
+
+
+@pytest.mark.parametrize("package", ["pipeline", "model", "jobs"])
+def test_the_tree_names_every_module(package: str) -> None:
+    section = re.search(rf"^{package}/ .*\n((?:  .*\n)+)", README, re.MULTILINE)
+    assert section is not None
+    named = re.findall(r"\b\w+\.py\b", section[1])
+    modules = {path.name for path in (REPOSITORY / package).glob("*.py")} - {"__init__.py"}
+    assert sorted(named) == sorted(modules)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page: str) -> None:
+    path = REPOSITORY / page
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
