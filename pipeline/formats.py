@@ -1,7 +1,8 @@
 """Files of sentence pairs in any layout → parquet files of the corpus layout.
 
-reads   parquet (``translation: struct`` or a column a side), TSV, JSON lines, Moses pairs
-        (``train.en`` and ``train.hi``, a sentence a line), each but parquet also with ``.gz``
+reads   parquet and what ``Dataset.save_to_disk`` writes (``translation: struct`` or a column a
+        side), TSV, JSON lines, Moses pairs (``train.en`` and ``train.hi``, a sentence a line), the
+        last three also with ``.gz``
 writes  parquet with the one column ``translation: struct<en: string, hi: string>``
 holds   a pair a line; what is no UTF-8, holds NUL or lacks a side is refused with its file and
         place; some megabytes are held at a time, whatever the size of the file
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import ArtifactError, CorpusError
 from pipeline.lines import Lines, open_lines
+from pipeline.saved_datasets import open_rows
 from pipeline.sources import Format
 from pipeline.storage import Storage
 
@@ -63,6 +65,8 @@ def write_corpus_file(
         if not out.exists():
             shutil.copyfile(paths[0], out)
         return rows
+    if format_ == "arrow":
+        return _write_arrow(paths[0], uris[0], columns, out)
     if format_ == "moses":
         pairs = _read_moses(paths, uris)
     else:
@@ -82,7 +86,7 @@ def _as_corpus(english: pa.Array, hindi: pa.Array) -> pa.Table:
     return pa.table([pa.StructArray.from_arrays([english, hindi], ["en", "hi"])], schema=SCHEMA)
 
 
-# Parquet.
+# Parquet, and Arrow as datasets are saved.
 
 
 def to_corpus_layout(path: Path, uri: str, columns: tuple[str, str]) -> int:
@@ -133,21 +137,32 @@ def _write_parquet(path: Path, uri: str, columns: tuple[str, str], out: Path) ->
         if file.schema_arrow.equals(SCHEMA) and columns == ("en", "hi"):
             return int(file.metadata.num_rows)
         sides = [_path_of(file.schema_arrow, column, uri) for column in columns]
-        rows = 0
-        with pq.ParquetWriter(out, SCHEMA) as writer:
-            for found in _read_parquet(file, uri, sides):
-                writer.write_table(_as_corpus(*found))
-                rows += len(found[0])
-        return rows
+        batches = file.iter_batches(_BATCH_ROWS, columns=[".".join(side) for side in sides])
+        return _write_columns(_columns(batches, uri, sides), out)
 
 
-def _read_parquet(
-    file: pq.ParquetFile, uri: str, sides: Sequence[tuple[str, ...]]
+def _write_arrow(path: Path, uri: str, columns: tuple[str, str], out: Path) -> int:
+    table = open_rows(path, uri)
+    sides = [_path_of(table.schema, column, uri) for column in columns]
+    return _write_columns(_columns(table.to_batches(_BATCH_ROWS), uri, sides), out)
+
+
+def _write_columns(columns: Iterator[list[pa.StringArray]], out: Path) -> int:
+    rows = 0
+    with pq.ParquetWriter(out, SCHEMA) as writer:
+        for found in columns:
+            writer.write_table(_as_corpus(*found))
+            rows += len(found[0])
+    return rows
+
+
+def _columns(
+    batches: Iterable[pa.RecordBatch], uri: str, sides: Sequence[tuple[str, ...]]
 ) -> Iterator[list[pa.StringArray]]:
     """English and Hindi, a batch of rows at a time."""
     rows = 0
     try:
-        for batch in file.iter_batches(_BATCH_ROWS, columns=[".".join(side) for side in sides]):
+        for batch in batches:
             found = [side_of(batch, side) for side in sides]
             for side, texts in zip(sides, found, strict=True):
                 texts.validate(full=True)
@@ -161,7 +176,7 @@ def _read_parquet(
             yield found
     except PARQUET_ERRORS as error:
         raise CorpusError(
-            f"{uri} must be whole parquet data in UTF-8, but after row {rows:,}: {error}"
+            f"{uri} must be whole and in UTF-8, but after row {rows:,}: {error}"
         ) from error
 
 

@@ -23,16 +23,18 @@ from pydantic import Field, model_validator
 
 from pipeline.errors import ConfigError, CorpusError
 from pipeline.phrasebook import PhrasebookConfig
+from pipeline.saved_datasets import ENDING, files_of_splits, split_of
 from pipeline.settings import Settings
 from pipeline.storage import Storage, sha256_of
 
 SourceKind = Literal["phrasebook", "inline", "files", "hub"]
-Format = Literal["parquet", "tsv", "jsonl", "moses"]
+Format = Literal["parquet", "arrow", "tsv", "jsonl", "moses"]
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _WILDCARD = re.compile(r"[*?\[]")
 _FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
+    ENDING: "arrow",
     ".tsv": "tsv",
     ".jsonl": "jsonl",
     ".en": "moses",
@@ -228,6 +230,7 @@ def input_files(source: SourceConfig) -> list[InputFile]:
             one twice.
     """
     storage, paths = paths_of(source.source, "corpus.source")
+    paths += files_of_splits(storage, paths)
     known = [path for path in paths if _format_of(path)]
     if not known:
         raise CorpusError(
@@ -350,8 +353,12 @@ def _pair_up(paths: Sequence[str], storage: Storage) -> Iterator[tuple[Format, t
 
 def _split_of(path: str, source: SourceConfig) -> str:
     stem = _stem_of(path)
+    is_saved = path.endswith(ENDING)
+    if is_saved and (split := split_of(path)):
+        return split
     numbered = _NUMBERED.fullmatch(stem)
-    if numbered:
+    # Files of a saved dataset are all called `data-…`.
+    if numbered and not is_saved:
         return numbered["split"]
     if stem in _PLAIN:
         return stem

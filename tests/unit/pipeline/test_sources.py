@@ -11,7 +11,7 @@ from pipeline.corpus import identity
 from pipeline.errors import ArtifactError, ConfigError, CorpusError
 from pipeline.sources import SourceConfig, input_files, kind_of
 
-ENDINGS = r"\.parquet, \.tsv, \.jsonl, \.en, \.hi, also with \.gz"
+ENDINGS = r"\.parquet, \.arrow, \.tsv, \.jsonl, \.en, \.hi, also with \.gz"
 
 
 @pytest.fixture(autouse=True)
