@@ -11,6 +11,7 @@ import os
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any
 
 from jobs.cluster import RaySession, require_answer
 from pipeline.errors import AnuvadError
@@ -81,7 +82,8 @@ def _ask(out: Connection) -> None:
             session.ensure()
             import ray
 
-            offers = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+            nodes: Any = ray.nodes  # It has no annotations.
+            offers = [node["Resources"] for node in nodes() if node["Alive"]]
     except AnuvadError as error:
         out.send(str(error))
         return
