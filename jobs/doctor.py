@@ -1,4 +1,7 @@
-"""What this machine has, and what follows from it."""
+"""What this machine or the cluster has, and what follows from it.
+
+With ``RAY_ADDRESS`` it is the cluster that computes, so that no core of this machine is counted.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,21 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
-from jobs.cluster import answers, ray_endpoint
+from jobs.cluster_now import ClusterNow, cluster_now
 from jobs.context import JobContext
 from jobs.tracking import registry_stands
-from pipeline.errors import ConfigError
+from pipeline import artifacts, hub
+from pipeline.errors import AnuvadError, CorpusError
+from pipeline.revisions import is_known
 from pipeline.sources import kind_of
+from pipeline.stages import specs
 
 _GIB = 1 << 30
 _TIMEOUT_S = 5.0
+# On a busy machine Ray's client takes a good part of it to start.
+_CLUSTER_TIMEOUT_S = 60.0
+# Measured: a worker and Ray's own processes stay below this with the models shipped here.
+_WORKER_BYTES = 1.5 * _GIB
 
 
 @dataclass(frozen=True)
@@ -30,15 +40,47 @@ class Finding:
 
 def doctor(job: JobContext) -> list[Finding]:
     """Look at everything that the jobs of this configuration depend on."""
+    address = os.environ.get("RAY_ADDRESS")
+    computes = _cluster(job, address) if address else _machine(job)
+    return [*computes, _storage(job), _mlflow(job), _hub(job)]
+
+
+def _machine(job: JobContext) -> list[Finding]:
+    ray = Finding("Ray", "RAY_ADDRESS is not set", True, "a local Ray is started for each job")
+    return [ray, _cores(job), _memory(job), _accelerator(job), _shared_memory()]
+
+
+def _cluster(job: JobContext, address: str) -> list[Finding]:
+    try:
+        now = cluster_now(address, _CLUSTER_TIMEOUT_S)
+    except AnuvadError as error:
+        return [Finding("Ray", address, False, str(error))]
+    nodes = f"{now.nodes} node{'s' if now.nodes > 1 else ''}"
+    return [Finding("Ray", address, True, f"answers, with {nodes}"), *_offers(job, now)]
+
+
+def _offers(job: JobContext, now: ClusterNow) -> list[Finding]:
+    """Whether what a cluster has now does for the fewest workers that train."""
+    compute = job.config.compute
+    workers, threads = compute.min_workers, compute.min_workers * compute.threads
+    wanted = _WORKER_BYTES * workers
+    if compute.use_gpu:
+        cores = "training runs on GPUs"
+    elif threads <= now.cpus:
+        cores = f"training workers × threads: {workers} × {compute.threads}, which fit"
+    else:
+        cores = f"{threads} training threads want as many: fewer compute.num_workers, or more nodes"
+    if not compute.use_gpu:
+        gpus = "compute.use_gpu=true would use them" if now.gpus else "trains on CPUs"
+    elif workers <= now.gpus:
+        gpus = f"enough for {compute.workers_in_words}"
+    else:
+        gpus = f"compute.use_gpu needs {workers}: a training waits for nodes that have them"
+    room = "enough" if wanted <= now.memory_bytes else f"{wanted / _GIB:.1f} GiB are wanted"
     return [
-        _cores(job),
-        _memory(job),
-        _accelerator(job),
-        _shared_memory(),
-        _storage(job),
-        _ray(),
-        _mlflow(job),
-        _hub(job),
+        Finding("cores", f"{now.cpus:g}", compute.use_gpu or threads <= now.cpus, cores),
+        Finding("memory", f"{now.memory_bytes / _GIB:.1f} GiB", wanted <= now.memory_bytes, room),
+        Finding("GPU", f"{now.gpus:g}", not compute.use_gpu or workers <= now.gpus, gpus),
     ]
 
 
@@ -63,8 +105,7 @@ def _memory(job: JobContext) -> Finding:
     import psutil
 
     free = psutil.virtual_memory().available
-    # Measured: a worker and Ray's own processes stay below 1.5 GiB with the models shipped here.
-    wanted = 1.5 * _GIB * job.config.compute.max_workers
+    wanted = _WORKER_BYTES * job.config.compute.max_workers
     good = free >= wanted
     follows = "enough" if good else f"{wanted / _GIB:.1f} GiB are wanted: fewer compute.num_workers"
     return Finding("free memory", f"{free / _GIB:.1f} GiB", good, follows)
@@ -84,9 +125,8 @@ def _accelerator(job: JobContext) -> Finding:
         follows = f"trains in {precision}" if wants else "compute.use_gpu=true would use it"
         return Finding("GPU", f"{count} × {name}", True, follows)
     if wants:
-        return Finding(
-            "GPU", "none", False, "compute.use_gpu needs one, on some node of the cluster"
-        )
+        follows = "compute.use_gpu needs one, or RAY_ADDRESS a cluster that has them"
+        return Finding("GPU", "none", False, follows)
     return Finding("GPU", "none", True, f"trains on CPUs in {precision}")
 
 
@@ -117,17 +157,6 @@ def _storage(job: JobContext) -> Finding:
     return Finding("storage", f"{root}, {free / _GIB:.0f} GiB free", writable, follows)
 
 
-def _ray() -> Finding:
-    address = os.environ.get("RAY_ADDRESS")
-    if not address:
-        return Finding("Ray", "RAY_ADDRESS is not set", True, "a local Ray is started for each job")
-    endpoint = ray_endpoint(address)
-    if endpoint is None:
-        return Finding("Ray", address, True, "as RAY_ADDRESS says")
-    good = answers(*endpoint, _TIMEOUT_S)
-    return Finding("Ray", address, good, "answers" if good else "does not answer: is its head up?")
-
-
 def _mlflow(job: JobContext) -> Finding:
     uri = job.tracking_uri
     if not uri.startswith(("http://", "https://")):
@@ -139,17 +168,34 @@ def _mlflow(job: JobContext) -> Finding:
 
 
 def _hub(job: JobContext) -> Finding:
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    from huggingface_hub import constants
+
     corpus = job.config.corpus
     try:
-        needed = [source.source for source in corpus.inputs if kind_of(source) == "hub"]
-    except ConfigError as error:
+        needed = [source for source in corpus.inputs if kind_of(source) == "hub"]
+        if not needed:
+            return Finding("hub", "not asked", True, f"{corpus.in_words()} needs no network")
+        if _corpus_stands(job):
+            return Finding("hub", "not asked", True, "the corpus stands in the storage")
+    except AnuvadError as error:
         return Finding("corpus", corpus.in_words(), False, str(error))
-    if not needed:
-        return Finding("hub", "not asked", True, f"{corpus.in_words()} needs no network")
-    good, seen = _get(f"{endpoint}/api/datasets/{needed[0]}")
-    follows = "the corpus can be fetched" if good else f"{seen}: corpus.source=FOLDER does without"
-    return Finding("hub", endpoint, good, follows)
+    try:
+        for source in needed:
+            # The first answer says enough; what passes by itself is for `prepare` to wait for.
+            hub.get_json(
+                source.source, source.revision or "", "revision", attempts=1, timeout_s=_TIMEOUT_S
+            )
+    except CorpusError as error:
+        return Finding("hub", constants.ENDPOINT, False, str(error))
+    return Finding("hub", constants.ENDPOINT, True, "the corpus can be fetched")
+
+
+def _corpus_stands(job: JobContext) -> bool:
+    """Whether the corpus is in the storage, which no hub is asked for."""
+    hubs = [source for source in job.config.corpus.inputs if kind_of(source) == "hub"]
+    if not all(is_known(job.storage, s.source, s.revision or "") for s in hubs):
+        return False
+    return artifacts.find(job.storage, specs(job.data, job.storage)["corpus"]) is not None
 
 
 def _get(url: str) -> tuple[bool, str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
+import fcntl
 import json
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -36,7 +39,7 @@ def hold(storage: Storage, name: str) -> Iterator[None]:
     lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # `holders` takes it for a moment, to see whether it can.
+        # `holders` shares it for microseconds, to see whether it can; this tries ten times.
         lock.acquire(timeout=0.5)
     except Timeout:
         raise BusyError(
@@ -58,18 +61,49 @@ def hold(storage: Storage, name: str) -> Iterator[None]:
 
 
 def holders(storage: Storage) -> dict[str, str]:
-    """Name → who holds it, of all such locks that are held now."""
+    """Name → who holds it, of all such locks that are held now; to read them is all that it takes.
+
+    Of one that can't be read, or whose disk knows no locks, that it may be held.
+    """
     root = storage.local_root
-    found = {}
-    for path in sorted((root / LOCKS).glob("*.lock")) if root is not None else []:
-        lock = FileLock(path)
+    if root is None or not (root / LOCKS).is_dir():
+        return {}
+    folder, found = root / LOCKS, {}
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        return {LOCKS: f"may be held, but {folder} can't be read: {error.strerror}"}
+    for path in (folder / name for name in names if name.endswith(".lock")):
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            found[path.stem] = _describe(path.with_suffix(".json"))
-        else:
-            lock.release()
+            if _is_held(path):
+                found[path.stem] = _describe(path.with_suffix(".json"))
+        except OSError as error:
+            who = _describe(path.with_suffix(".json"))
+            found[path.stem] = f"may be held by {who}, but {path} does not say: {error.strerror}"
     return found
+
+
+def _is_held(path: Path) -> bool:
+    """Whether somebody holds the lock of this file, which :class:`FileLock` locks with ``flock``.
+
+    Raises:
+        OSError: if it can't be read, or its disk knows no locks.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        # A shared one keeps no other onlooker out; see `hold` for those that come to hold it.
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        # Answers of one that is held; some disks give the second.
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return True
+        raise
+    finally:
+        os.close(file)
+    return False
 
 
 def _describe(holder: os.PathLike[str]) -> str:

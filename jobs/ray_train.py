@@ -94,6 +94,7 @@ def _settings(order: TrainOrder, board: Any) -> dict[str, Any]:
     from jobs.process_group import ProcessGroupConfig
 
     compute = order.compute
+    filesystem, path = order.storage.in_filesystem(RAY)
     # Its annotations are those of the version before.
     scaling: Any = ray.train.ScalingConfig
     # Ray Train takes these from the environment of this process only.
@@ -114,7 +115,9 @@ def _settings(order: TrainOrder, board: Any) -> dict[str, Any]:
         ),
         "run_config": RunConfig(
             name=order.start,
-            storage_path=order.storage.uri_of(RAY),
+            # A filesystem that Ray made of a URI would know no endpoint but the environment's.
+            storage_path=path,
+            storage_filesystem=filesystem,
             failure_config=FailureConfig(max_failures=compute.max_failures),
             callbacks=[_teller(board)],
         ),

@@ -40,11 +40,6 @@ class DevScores:
     bleu: float
     chrf: float
 
-    @property
-    def perplexity(self) -> float:
-        """e to the loss."""
-        return math.exp(min(self.loss, 100.0))
-
 
 class DevSet:
     """The development set: token arrays for the loss, text for what is decoded.

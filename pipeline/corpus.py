@@ -55,9 +55,7 @@ class CorpusConfig(SourceConfig):
     part_bytes: int = Field(
         32 << 20, ge=1 << 10, description="bytes that one download task fetches"
     )
-    tests: dict[
-        Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$")], TestSetConfig
-    ] = Field(
+    tests: dict[TestName, TestSetConfig] = Field(
         {},
         description="name → a test set from elsewhere, which becomes a split of that name: "
         "evaluation.tests can name it, and nothing of it stays in training",

@@ -49,10 +49,19 @@ def is_offline() -> bool:
     return said.upper() in _TRUE or constants.is_offline_mode()
 
 
-def get_json(dataset: str, revision: str, verb: str, path: str = "") -> Any:
+def get_json(
+    dataset: str,
+    revision: str,
+    verb: str,
+    path: str = "",
+    *,
+    attempts: int = ATTEMPTS,
+    timeout_s: float | None = None,
+) -> Any:
     """What the hub's API says at ``/api/datasets/<dataset>/<verb>/<revision>/<path>``.
 
-    Lists that come in pages are joined.
+    Lists that come in pages are joined. Each page is tried ``attempts`` times, and may be silent
+    for ``timeout_s``, a minute unless told.
 
     Raises:
         CorpusError: if the hub refuses, can't be reached, or may not be asked.
@@ -63,7 +72,7 @@ def get_json(dataset: str, revision: str, verb: str, path: str = "") -> Any:
     url: str | None = f"{constants.ENDPOINT}/api/datasets/{dataset}/{place}"
     pages: list[Any] = []
     while url is not None:
-        page, url = _ask(dataset, revision, partial(_page, url))
+        page, url = _ask(dataset, revision, partial(_page, url, timeout_s), attempts=attempts)
         pages.append(page)
     return pages[0] if len(pages) == 1 else [entry for page in pages for entry in page]
 
@@ -110,7 +119,13 @@ def fetch_range(
         raise
 
 
-def _ask(dataset: str, revision: str, attempt: Callable[[], T], what: str | None = None) -> T:
+def _ask(
+    dataset: str,
+    revision: str,
+    attempt: Callable[[], T],
+    what: str | None = None,
+    attempts: int = ATTEMPTS,
+) -> T:
     if is_offline():
         raise CorpusError(
             f"{dataset} at {revision} must be fetched once without HF_HUB_OFFLINE, which is set; "
@@ -119,7 +134,7 @@ def _ask(dataset: str, revision: str, attempt: Callable[[], T], what: str | None
     what = what or f"the listing of {dataset} at {revision}"
     retrying = tenacity.Retrying(
         sleep=lambda seconds: sleep(seconds),
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        stop=tenacity.stop_after_attempt(attempts),
         wait=_wait,
         retry=tenacity.retry_if_exception(_passes_by_itself),
         reraise=True,
@@ -132,15 +147,15 @@ def _ask(dataset: str, revision: str, attempt: Callable[[], T], what: str | None
         if not _passes_by_itself(error):
             raise
         # Without its cause: that one holds the request, and the request holds the token.
+        tried = f" in {attempts} tries, the last one" if attempts > 1 else ""
         raise CorpusError(
-            f"{what} could not be fetched in {ATTEMPTS} tries, the last one: "
-            f"{_without_token(error)}; run the same command again to go on, or, without a network, "
-            f"give corpus.source a folder of the same layout"
+            f"{what} could not be fetched{tried}: {_without_token(error)}; run the same command "
+            f"again to go on, or, without a network, give corpus.source a folder of the same layout"
         ) from None
 
 
-def _page(url: str) -> tuple[Any, str | None]:
-    with _answer(url, {}) as response:
+def _page(url: str, timeout_s: float | None) -> tuple[Any, str | None]:
+    with _answer(url, {}, timeout_s) as response:
         response.read()
         try:
             return response.json(), response.links.get("next", {}).get("url")
@@ -149,7 +164,7 @@ def _page(url: str) -> tuple[Any, str | None]:
 
 
 @contextmanager
-def _answer(url: str, headers: dict[str, str]) -> Iterator[Any]:
+def _answer(url: str, headers: dict[str, str], timeout_s: float | None = None) -> Iterator[Any]:
     """The answer to one GET, its body not yet read; statuses over 299 are exceptions."""
     from huggingface_hub import get_session
     from huggingface_hub.utils._headers import build_hf_headers
@@ -158,7 +173,7 @@ def _answer(url: str, headers: dict[str, str]) -> Iterator[Any]:
         "GET",
         url,
         headers={**build_hf_headers(), **headers},
-        timeout=TIMEOUT_S,
+        timeout=TIMEOUT_S if timeout_s is None else timeout_s,
         follow_redirects=True,
     ) as response:
         # Behind a redirect a 403 is of an address that was signed for a time: ask for another.

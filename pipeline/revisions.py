@@ -26,6 +26,13 @@ def record_of(dataset: str, revision: str) -> str:
     return f"{REVISIONS}/{dataset.replace('/', '--')}/{quote(revision, safe='')}.json"
 
 
+def is_known(storage: Storage, dataset: str, revision: str) -> bool:
+    """Whether :func:`resolve_revision` answers without a request."""
+    if _COMMIT.fullmatch(revision):
+        return True
+    return storage.size(record_of(dataset, revision)) is not None
+
+
 def resolve_revision(storage: Storage, dataset: str, revision: str) -> str:
     """The commit, 40 hex digits, that ``revision`` of ``dataset`` is.
 
@@ -39,9 +46,8 @@ def resolve_revision(storage: Storage, dataset: str, revision: str) -> str:
     """
     if _COMMIT.fullmatch(revision):
         return revision
-    path = record_of(dataset, revision)
-    if storage.size(path) is not None:
-        return _recorded(storage, path)
+    if is_known(storage, dataset, revision):
+        return _recorded(storage, record_of(dataset, revision))
     return _ask(storage, dataset, revision)
 
 

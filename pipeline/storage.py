@@ -92,6 +92,13 @@ class Storage:
         """The full URI (or local path) of ``path``, without options such as the endpoint."""
         return f"{self._plain_uri}/{path}"
 
+    def in_filesystem(self, path: str) -> tuple[Any, str]:
+        """A filesystem of ``pyarrow.fs`` and ``path`` in it, for a library that writes by itself.
+
+        The filesystem can be pickled and takes its endpoint along, which :meth:`uri_of` leaves out.
+        """
+        return self._filesystem, self._full(path)
+
     def exists(self, path: str) -> bool:
         """Whether a file or folder stands at ``path``.
 

@@ -47,7 +47,6 @@ def _the(noun: str, determiner: str = "the", many: bool = False) -> Phrase:
 
 
 I_AND_OTHERS = tuple(PRONOUNS.values())
-THIRD_PRONOUNS = (PRONOUNS["he"], PRONOUNS["she"], PRONOUNS["they"])
 NAMED = tuple(named(name) for name in NAMES.values())
 RELATIVES = tuple(
     _the(noun, determiner) for determiner, nouns in _POSSESSED.items() for noun in nouns

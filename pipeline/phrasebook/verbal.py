@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pipeline.phrasebook import actions, people
 from pipeline.phrasebook.clauses import Action, Clause, Tense, clause, perform
 from pipeline.phrasebook.construction import Construction, Sentence, ask, say
-from pipeline.phrasebook.hindi import Agreement, decline_marked
+from pipeline.phrasebook.hindi import decline_marked
 from pipeline.phrasebook.lexicon import (
     CITIES,
     CONTINUING_PAST_TIMES,
@@ -382,7 +382,6 @@ _WHAT_VERBS = (
     "sing",
     "choose",
 )
-_ONE_THING = Agreement("m")
 
 
 def asking_adverb(subject: Phrase, doing: Action, tense: Tense, why: tuple[str, str]) -> Sentence:

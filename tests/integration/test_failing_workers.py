@@ -8,12 +8,14 @@ import signal
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
 from jobs import ray_train
 from jobs.cluster import RaySession
+from local_s3 import LocalS3
 from pipeline.errors import TrainingError
 from pipeline.storage import Storage
 from training_on_ray import Fault, TinyTraining, weights_of
@@ -56,18 +58,38 @@ def once_at(update: int, rank: int, marks: Path, what: signal.Signals) -> Fault:
     return fault
 
 
+@pytest.fixture
+def object_store(s3_prefix: str, s3_server: LocalS3, monkeypatch: pytest.MonkeyPatch) -> Storage:
+    """An empty storage in the S3 server, whose address nothing but its URI knows."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    query = f"endpoint_override={urlsplit(s3_server.url).netloc}&scheme=http"
+    return Storage(f"{s3_prefix}?{query}")
+
+
 @pytest.mark.parametrize(
-    ("what", "how"),
+    ("what", "how", "where"),
     [
         # Twelve updates may take less than the second between two beats.
-        (signal.SIGSTOP, r"hangs: it was silent for \d+ s, last heard of (at|before) .*update.*"),
-        (signal.SIGKILL, r"died, last heard of (at|before) .*update.*"),
+        (
+            signal.SIGSTOP,
+            r"hangs: it was silent for \d+ s, last heard of (at|before) .*update.*",
+            "on a disk",
+        ),
+        (signal.SIGKILL, r"died, last heard of (at|before) .*update.*", "in an object store"),
     ],
     ids=["stopped", "killed"],
 )
 def test_a_worker_that_ends_is_named_and_training_goes_on_to_the_same_weights(
-    training: TinyTraining, undisturbed: str, tmp_path: Path, what: signal.Signals, how: str
+    training: TinyTraining,
+    object_store: Storage,
+    undisturbed: str,
+    tmp_path: Path,
+    what: signal.Signals,
+    how: str,
+    where: str,
 ) -> None:
+    if where == "in an object store":
+        training.storage = object_store
     made = training.run(once_at(12, rank=1, marks=tmp_path, what=what))
     [warning] = training.warnings()
     again = "starting the workers anew, 1 of at most 1 times"

@@ -142,11 +142,13 @@ def test_a_storage_that_is_pickled_takes_its_endpoint_along(
     s3: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.write_bytes("one", b"1")
-    pickled = pickle.dumps(s3)
+    pickled = pickle.dumps((s3, *s3.in_filesystem("one")))
     monkeypatch.delenv("AWS_ENDPOINT_URL")
-    again = pickle.loads(pickled)
+    again, filesystem, path = pickle.loads(pickled)
     assert again.read_bytes("one") == b"1"
     assert again.uri_of("one") == s3.uri_of("one")
+    with filesystem.open_input_stream(path) as stream:
+        assert stream.read() == b"1"
 
 
 @pytest.mark.parametrize(

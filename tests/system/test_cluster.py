@@ -13,7 +13,7 @@ from ray_cluster import OPEN, two_open_nodes
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The address of a cluster of two nodes of one CPU each."""
     with two_open_nodes() as found:
@@ -39,3 +39,21 @@ def test_the_same_command_uses_the_cluster_that_ray_address_names(
     document = done.json()
     assert document["promoted"]
     assert document["tests"]["test"]["chrf2"]["score"] == 100.0
+
+
+def test_the_doctor_counts_the_cores_of_the_cluster(address: str, tmp_path: Path) -> None:
+    done = anuvad(
+        "doctor",
+        str(SEED),
+        f"storage={tmp_path}",
+        "compute.num_workers=3",
+        cwd=tmp_path,
+        RAY_ADDRESS=address,
+        **OPEN,
+    )
+    assert (done.code, done.err) == (1, "")
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    assert f"ok Ray {address} answers, with 2 nodes" in lines
+    wanted = "3 training threads want as many: fewer compute.num_workers, or more nodes"
+    assert f"! cores 2 {wanted}" in lines
+    assert not any("/dev/shm" in line for line in lines)

@@ -16,10 +16,16 @@ import pytest
 
 from command_line import SEED
 from jobs import doctor as examination
+from jobs.cluster_now import ClusterNow
 from jobs.config import load_config
 from jobs.console import JobConsole
 from jobs.context import JobContext
 from jobs.doctor import doctor
+from killing import Silent
+from local_hub import DATASET, Answer, LocalHub
+from pipeline.corpus import write_pairs
+from pipeline.runner import run_here
+from pipeline.stages import prepare
 
 MakeJob = Callable[..., JobContext]
 
@@ -27,7 +33,7 @@ MakeJob = Callable[..., JobContext]
 @pytest.fixture
 def make_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeJob:
     """A job of configs/seed.yaml with overrides, on a machine that names no Ray and no MLflow."""
-    for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI", "HF_ENDPOINT"):
+    for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
@@ -70,12 +76,12 @@ def dead_address() -> str:
 def test_everything_that_a_job_depends_on_is_looked_at(make_job: MakeJob, tmp_path: Path) -> None:
     findings = doctor(make_job())
     assert [f.what for f in findings] == [
+        "Ray",
         "cores",
         "free memory",
         "GPU",
         "/dev/shm",
         "storage",
-        "Ray",
         "MLflow",
         "hub",
     ]
@@ -149,18 +155,66 @@ def test_a_storage_that_does_not_exist_yet_is_judged_by_the_folder_above(
     assert asked == [tmp_path]
 
 
-def test_a_cluster_must_see_the_storage_and_answer(
+def test_for_a_cluster_that_is_not_there_this_machine_is_not_judged(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, dead_address: str
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", dead_address)
-    assert examination._storage(make_job()).follows.endswith("see it at this path")
-    dead = examination._ray()
-    assert (dead.good, dead.follows) == (False, "does not answer: is its head up?")
-    with socket.create_server(("127.0.0.1", 0)) as head:
-        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{head.getsockname()[1]}")
-        assert examination._ray().good
-    monkeypatch.setenv("RAY_ADDRESS", "auto")
-    assert examination._ray().good
+    ray, storage, *others = doctor(make_job("compute.use_gpu=true"))
+    assert (ray.what, ray.seen, ray.good) == ("Ray", dead_address, False)
+    assert "must answer, but nothing listens there; start its head" in ray.follows
+    assert storage.follows.endswith("see it at this path")
+    assert [finding.what for finding in others] == ["MLflow", "hub"]
+
+
+def test_a_cluster_that_says_nothing_is_given_up(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "_CLUSTER_TIMEOUT_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{silent.getsockname()[1]}")
+        ray = doctor(make_job())[0]
+    assert (ray.what, ray.good) == ("Ray", False)
+    assert "must say what it has within 1 s, but did not" in ray.follows
+
+
+@pytest.mark.parametrize(
+    ("overrides", "good", "cores", "gpu"),
+    [
+        (
+            ["compute.num_workers=2", "compute.threads=2"],
+            [True, True, True],
+            "training workers × threads: 2 × 2, which fit",
+            "compute.use_gpu=true would use them",
+        ),
+        # Two can begin, the others when there is room.
+        (
+            ["compute.num_workers=[2, 9]", "compute.use_gpu=true"],
+            [True, True, True],
+            "training runs on GPUs",
+            "enough for 2 to 9 workers",
+        ),
+        (
+            ["compute.num_workers=3", "compute.use_gpu=true"],
+            [True, False, False],
+            "training runs on GPUs",
+            "compute.use_gpu needs 3: a training waits for nodes that have them",
+        ),
+        (
+            ["compute.num_workers=5"],
+            [False, False, True],
+            "5 training threads want as many: fewer compute.num_workers, or more nodes",
+            "compute.use_gpu=true would use them",
+        ),
+    ],
+)
+def test_a_cluster_must_do_for_the_fewest_workers_that_train(
+    make_job: MakeJob, overrides: list[str], good: list[bool], cores: str, gpu: str
+) -> None:
+    now = ClusterNow(nodes=2, cpus=4.0, gpus=2.0, memory_bytes=4 << 30)
+    found = examination._offers(make_job(*overrides), now)
+    assert [finding.seen for finding in found] == ["4", "4.0 GiB", "2"]
+    assert [finding.good for finding in found] == good
+    assert (found[0].follows, found[2].follows) == (cores, gpu)
 
 
 def test_an_mlflow_server_must_answer(make_job: MakeJob, server: str, dead_address: str) -> None:
@@ -179,15 +233,50 @@ def test_a_database_is_said_to_stand_once_it_does(make_job: MakeJob) -> None:
     assert examination._mlflow(job).follows == "it stands"
 
 
-def test_the_hub_is_asked_only_for_a_corpus_of_the_hub(
-    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, server: str
+HUB = ["corpus.pairs=[]", f"corpus.source={DATASET}"]
+
+
+def test_the_hub_is_asked_once_with_the_token_and_only_for_a_corpus_of_the_hub(
+    make_job: MakeJob, local_hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", server)
+    monkeypatch.setenv("HF_TOKEN", "hf_of_the_tests")
     assert examination._hub(make_job()).seen == "not asked"
-    hub = ["corpus.pairs=[]", "corpus.source=some/dataset"]
-    found = examination._hub(make_job(*hub, f"corpus.revision={'a' * 39}f"))
-    assert (found.good, found.seen) == (False, server)
-    assert found.follows.startswith("answers HTTP 404")
+    assert local_hub.requests == []
+    found = examination._hub(make_job(*HUB, "corpus.revision=main"))
+    assert (found.good, found.seen) == (True, local_hub.url)
+    assert local_hub.tokens == [
+        (f"/api/datasets/{DATASET}/revision/main", "Bearer hf_of_the_tests")
+    ]
+    found = examination._hub(make_job(*HUB, f"corpus.revision={'a' * 39}f"))
+    assert (found.good, found.seen) == (False, local_hub.url)
+    assert "but the hub says 404 RevisionNotFound" in found.follows
+    local_hub.api_answers.append(Answer(503))
+    found = examination._hub(make_job(*HUB, "corpus.revision=main"))
+    assert not found.good
+    assert "could not be fetched: HTTP 503; " in found.follows
+    assert len(local_hub.requests) == 3
+
+
+def test_the_hub_is_not_asked_offline_nor_for_a_corpus_that_stands(
+    make_job: MakeJob, local_hub: LocalHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for split in ("train", "validation"):
+        path = tmp_path / f"{split}.parquet"
+        write_pairs([("Thank you.", "धन्यवाद।")], path)
+        local_hub.files[f"data/{split}-00000-of-00001.parquet"] = path.read_bytes()
+    job = make_job(*HUB, "corpus.revision=main", f"storage={tmp_path / 'data'}")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    found = examination._hub(job)
+    assert (found.good, local_hub.requests) == (False, [])
+    assert "must be fetched once without HF_HUB_OFFLINE, which is set" in found.follows
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    prepare(job.data, job.storage, lambda: run_here, Silent(), until="corpus")
+    local_hub.requests.clear()
+    for offline in ("1", "0"):
+        monkeypatch.setenv("HF_HUB_OFFLINE", offline)
+        found = examination._hub(job)
+        assert (found.good, found.follows) == (True, "the corpus stands in the storage")
+    assert local_hub.requests == []
 
 
 def test_a_source_that_is_nothing_is_a_finding_not_an_error(make_job: MakeJob) -> None:

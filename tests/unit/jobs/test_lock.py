@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from command_line import REPOSITORY
-from jobs.lock import hold
+from jobs.lock import hold, holders
 from pipeline.errors import BusyError
 from pipeline.storage import Storage
 
 HOLDER = """
 import sys
-from jobs.lock import hold
+from jobs.lock import hold, holders
 from pipeline.storage import Storage
 with hold(Storage(sys.argv[1]), "retrain-seed"):
     print("held", flush=True)
@@ -114,3 +119,69 @@ def test_a_holder_without_a_readable_note_is_another_process(
             pass
     finally:
         end(process)
+
+
+@pytest.fixture
+def open_storage() -> Iterator[Storage]:
+    """A storage that other users may look into; pytest keeps its own folders from them."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Storage(folder)
+
+
+@contextlib.contextmanager
+def another_user() -> Iterator[None]:
+    """Root becomes one who owns nothing; all others have only the rights that a file gives."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_who_may_only_read_a_storage_is_told_which_of_its_locks_are_held(
+    open_storage: Storage,
+) -> None:
+    locks = Path(open_storage.uri) / "locks"
+    with hold(open_storage, "data"):
+        pass
+    with hold(open_storage, "retrain-seed"):
+        for path in locks.glob("*.lock"):
+            path.chmod(0o444)
+        with another_user():
+            found = holders(open_storage)
+    assert list(found) == ["retrain-seed"]
+    assert found["retrain-seed"].startswith(f"process {os.getpid()} on {socket.gethostname()} ")
+
+
+def test_of_a_lock_that_cannot_be_read_it_is_said_that_it_may_be_held(
+    open_storage: Storage,
+) -> None:
+    with hold(open_storage, "data"):
+        pass
+    locks = Path(open_storage.uri) / "locks"
+    (locks / "data.lock").chmod(0)
+    with another_user():
+        said = holders(open_storage)
+    assert said == {
+        "data": f"may be held by another process, but {locks}/data.lock does not say: "
+        "Permission denied"
+    }
+    locks.chmod(0)
+    with another_user():
+        said = holders(open_storage)
+    locks.chmod(0o755)
+    assert said == {"locks": f"may be held, but {locks} can't be read: Permission denied"}
+
+
+def test_one_who_looks_at_a_lock_is_no_holder_to_another_who_looks(
+    storage: Storage, tmp_path: Path
+) -> None:
+    with hold(storage, "data"):
+        pass
+    with (tmp_path / "locks" / "data.lock").open() as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        assert holders(storage) == {}

@@ -117,6 +117,33 @@ def test_a_split_that_the_test_set_lacks_is_named_with_those_it_has(
         made(tested, storage, "corpus")
 
 
+def test_the_split_that_is_taken_may_be_plain_files_of_any_name(
+    config: DataConfig, storage: Storage, tmp_path: Path
+) -> None:
+    flores = tmp_path / "plain"
+    flores.mkdir()
+    for split, english, hindi in [
+        ("dev", "Rivers freeze.", "नदियाँ जम जाती हैं।"),
+        ("devtest", "The glacier is melting.", "हिमनद पिघल रहा है।"),
+        ("flores-2023.old", "It snowed.", "बर्फ़ गिरी।"),
+    ]:
+        (flores / f"{split}.en").write_text(f"{english}\n", "utf-8")
+        (flores / f"{split}.hi").write_text(f"{hindi}\n", "utf-8")
+    taken = with_tests(config, flores={"source": str(flores), "take": "devtest"})
+    artifact = made(taken, storage, "corpus")
+    (name,) = files_of(artifact, "flores")
+    assert read_rows(artifact.local(name), 0, 1).to_pylist() == [
+        {"en": "The glacier is melting.", "hi": "हिमनद पिघल रहा है।"}
+    ]
+    other = with_tests(config, flores={"source": str(flores), "take": "test"})
+    with pytest.raises(
+        CorpusError,
+        match=r"must have the split test, but .* has dev, devtest, flores-2023\.old; "
+        r"corpus\.tests\.flores\.take names it",
+    ):
+        made(other, storage, "corpus")
+
+
 def test_a_test_set_called_as_a_split_of_the_corpus_is_refused(
     config: DataConfig, storage: Storage, tmp_path: Path
 ) -> None:
