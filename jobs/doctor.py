@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from jobs.cluster import answers, ray_endpoint
 from jobs.context import JobContext
+from jobs.no_secrets import without_secrets
 from jobs.tracking import registry_stands
 from pipeline.errors import ConfigError
 from pipeline.sources import kind_of
@@ -130,12 +131,13 @@ def _ray() -> Finding:
 
 def _mlflow(job: JobContext) -> Finding:
     uri = job.tracking_uri
+    shown = without_secrets(uri)
     if not uri.startswith(("http://", "https://")):
         follows = "it stands" if registry_stands(uri) else "made when it is first needed"
-        return Finding("MLflow", uri, True, follows)
+        return Finding("MLflow", shown, True, follows)
     good, seen = _get(f"{uri.rstrip('/')}/health")
     follows = "answers" if good else f"{seen}: start it, or unset tracking.uri"
-    return Finding("MLflow", uri, good, follows)
+    return Finding("MLflow", shown, good, follows)
 
 
 def _hub(job: JobContext) -> Finding:

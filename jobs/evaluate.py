@@ -34,6 +34,7 @@ from jobs.evaluation_tasks import (
 )
 from jobs.health import Health
 from jobs.made_once import made_once
+from jobs.no_secrets import without_secrets
 from jobs.prepare import run_stages
 from jobs.record import record
 from jobs.registry import CHALLENGER, CHAMPION, DECODE_TAG, Version
@@ -172,8 +173,8 @@ def pick_version(job: JobContext, uri: str | None) -> Version:
         if found is not None:
             return found
     raise RegistryError(
-        f"{name} must have a registered version at {job.tracking_uri}, but has none; "
-        f"`anuvad retrain CONFIG` makes one"
+        f"{name} must have a registered version at {without_secrets(job.tracking_uri)}, but "
+        f"has none; `anuvad retrain CONFIG` makes one"
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from jobs.logged_model import CONTENT_TAG, log_model
+from jobs.no_secrets import without_secrets
 from jobs.tracking import asked_once, mlflow_errors, open_mlflow
 from pipeline.errors import ConfigError, OutageError, RegistryError
 
@@ -184,7 +185,7 @@ class Registry:
             numbers = ", ".join(v.number for v in reversed(self.versions(name)))
             there = f"{name} has versions: {numbers}" if numbers else f"there is no model {name}"
             raise RegistryError(
-                f"{uri} must be in the registry at {self.uri}, but {there}; "
+                f"{uri} must be in the registry at {without_secrets(self.uri)}, but {there}; "
                 f"`anuvad retrain CONFIG` makes one"
             )
         return found

@@ -28,6 +28,7 @@ from jobs.events import Event
 from jobs.fit import beside_interrupted, fit, plan_training, read_summary, train_spec
 from jobs.journal import Journal
 from jobs.lock import hold
+from jobs.no_secrets import without_secrets
 from jobs.prepare import run_stages
 from jobs.registry import CHALLENGER, TRAINING_TAG, Version
 from jobs.train_worker import WEIGHTS
@@ -136,7 +137,7 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
         result = StageResult("train", standing, True, 0.0)
         job.console.stage_ended(result)
         return Trained(run_id, registered, {**data, "train": result}, was_new=False)
-    job.console.doing("mlflow", f"opening {uri}")
+    job.console.doing("mlflow", f"opening {without_secrets(uri)}")
     run = _open_run(job, run_id)
     try:
         _record_data(run, job, data, spec.id, command, warm)
