@@ -275,10 +275,13 @@ def _fit(
     curves = Curves(run)
 
     def on_event(event: Event) -> None:
-        console.training_event(
-            event, config.train.max_updates, config.train.metric, config.compute.max_workers
-        )
-        curves.add(event)
+        try:
+            console.training_event(
+                event, config.train.max_updates, config.train.metric, config.compute.max_workers
+            )
+        finally:
+            # Also where the terminal was closed.
+            curves.add(event)
 
     with Vitals(partial(curves.system, "driver")):
         artifact = fit(config, job.storage, data, job.connect, on_event, start)
