@@ -11,6 +11,7 @@ from jobs.config import dump_yaml
 from jobs.context import JobContext
 from jobs.evaluate import Evaluation, ScoredTest
 from jobs.fit import read_history
+from jobs.origin import Origin
 from jobs.promote import Promotion
 from jobs.report import GateRow, Heatmap, ReportData, Sample
 from jobs.train import Trained
@@ -23,8 +24,18 @@ def build_report(
     evaluation: Evaluation,
     promotion: Promotion,
     command: Sequence[str],
+    origin: Origin,
 ) -> ReportData:
-    """The data of the report of one retraining."""
+    """The data of the report of one retraining.
+
+    Args:
+        job: whose configuration it was.
+        trained: the training.
+        evaluation: of its version.
+        promotion: what came of it.
+        command: that retrained.
+        origin: what trained the version, which may have been code of before.
+    """
     config, version = job.config, trained.version
     before = promotion.before
     return ReportData(
@@ -56,9 +67,9 @@ def build_report(
         config_yaml=dump_yaml(config),
         lineage={
             **data_lineage(job, trained.stages),
-            "git revision": git_revision(),
+            "git revision": origin.revision,
             **{f"{name} artifact": r.artifact.id for name, r in trained.stages.items()},
-            **{f"{name} version": number for name, number in package_versions().items()},
+            **{f"{name} version": number for name, number in origin.packages.items()},
         },
         notes=evaluation.notes,
     )

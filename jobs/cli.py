@@ -854,6 +854,9 @@ def _translate_command(job: JobContext, config: str) -> str:
 
 
 def _mlflow_command(uri: str) -> str:
+    from jobs.no_secrets import without_secrets
+
+    uri = without_secrets(uri)
     if uri.startswith(("http://", "https://")):
         return uri
     return f"{program('mlflow')} ui --backend-store-uri {shlex.quote(uri)}"

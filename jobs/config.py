@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from pydantic_core import PydanticCustomError
 
 from jobs.gate_config import GateConfig
+from jobs.no_secrets import secret_in_address
 from model.architectures import AnyModelConfig, section_class
 from model.config import DecodeConfig, ModelConfig, TrainConfig
 from pipeline.clean import CleanConfig
@@ -133,10 +134,22 @@ class TrackingConfig(Settings):
 
     uri: str | None = Field(
         None,
-        description="of the tracking server; unless set, MLFLOW_TRACKING_URI, or a database "
-        "in the storage",
+        description="of the tracking server, without a password; unless set, MLFLOW_TRACKING_URI, "
+        "or a database in the storage",
     )
     experiment: str | None = Field(None, description="unless set, the registered name")
+
+    @field_validator("uri")
+    @classmethod
+    def _holds_no_secret(cls, seen: str | None) -> str | None:
+        if seen is not None and (why := secret_in_address(seen)):
+            raise ValueError(
+                f"tracking.uri must hold no secret, since it is printed and logged with the run, "
+                f"but {why}: leave it out, and set MLFLOW_TRACKING_USERNAME and "
+                f"MLFLOW_TRACKING_PASSWORD for a server, PGPASSWORD or ~/.pgpass for PostgreSQL, "
+                f"or give the whole address in MLFLOW_TRACKING_URI"
+            )
+        return seen
 
 
 class RegistryConfig(Settings):

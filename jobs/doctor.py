@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from jobs.cluster_now import ClusterNow, cluster_now
 from jobs.context import JobContext
+from jobs.no_secrets import without_secrets
 from jobs.tracking import registry_stands
 from pipeline import artifacts, hub
 from pipeline.errors import AnuvadError, CorpusError
@@ -159,12 +160,13 @@ def _storage(job: JobContext) -> Finding:
 
 def _mlflow(job: JobContext) -> Finding:
     uri = job.tracking_uri
+    shown = without_secrets(uri)
     if not uri.startswith(("http://", "https://")):
         follows = "it stands" if registry_stands(uri) else "made when it is first needed"
-        return Finding("MLflow", uri, True, follows)
+        return Finding("MLflow", shown, True, follows)
     good, seen = _get(f"{uri.rstrip('/')}/health")
     follows = "answers" if good else f"{seen}: start it, or unset tracking.uri"
-    return Finding("MLflow", uri, good, follows)
+    return Finding("MLflow", shown, good, follows)
 
 
 def _hub(job: JobContext) -> Finding:

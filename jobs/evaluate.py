@@ -4,14 +4,15 @@ reads   a version from the registry, and the corpus artifact's test splits as th
 writes  ``evaluate-<hash>/`` with ``outputs.parquet``, ``references.txt``, ``hypotheses.txt`` and
         ``scores.json`` and ``speed.json``, see :mod:`jobs.evaluation_tasks`; metrics and outputs
         on the version's MLflow run, tags on the version
-holds   scores are sacreBLEU's on raw text, and reproducible from the outputs
+holds   scores are sacreBLEU's on raw text, and reproducible from the outputs; of commands that want
+        the same scores at once one makes them, and the others wait for it
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -32,6 +33,8 @@ from jobs.evaluation_tasks import (
     translate_rows,
 )
 from jobs.health import Health
+from jobs.made_once import made_once
+from jobs.no_secrets import without_secrets
 from jobs.prepare import run_stages
 from jobs.record import record
 from jobs.registry import CHALLENGER, CHAMPION, DECODE_TAG, Version
@@ -170,8 +173,8 @@ def pick_version(job: JobContext, uri: str | None) -> Version:
         if found is not None:
             return found
     raise RegistryError(
-        f"{name} must have a registered version at {job.tracking_uri}, but has none; "
-        f"`anuvad retrain CONFIG` makes one"
+        f"{name} must have a registered version at {without_secrets(job.tracking_uri)}, but "
+        f"has none; `anuvad retrain CONFIG` makes one"
     )
 
 
@@ -197,6 +200,7 @@ def evaluate(
     require_tests(corpus, tests)
     settings = decode or job.config.decode
     found = {test: _evaluate_test(job, version, corpus, test, settings) for test in tests}
+    # Of scores that stood; another version of the same content may have them from elsewhere.
     record(job.registry, version, found, settings)
     return Evaluation(version, found, metric_problems(job.config.evaluation))
 
@@ -304,13 +308,19 @@ def standing_test(
 def _evaluate_test(
     job: JobContext, version: Version, corpus: Artifact, test: str, decode: DecodeConfig
 ) -> ScoredTest:
-    standing = standing_test(job, version, corpus, test, decode)
-    if standing is not None:
-        return standing
     started = time.monotonic()
     spec = evaluation_spec(job, version, corpus.id, test, decode)
-    artifact = _run(job, spec, version, corpus, files_of(corpus, test), decode)
-    return _scored_test(job, version, corpus, test, artifact, time.monotonic() - started)
+
+    def make(check: Callable[[], None]) -> Artifact:
+        artifact = _run(job, spec, version, corpus, files_of(corpus, test), decode, check)
+        # Here nobody else records the same; two at once would have MLflow insert one tag twice.
+        scored = _scored_test(job, version, corpus, test, artifact, 0.0)
+        record(job.registry, version, {test: scored}, decode)
+        return artifact
+
+    artifact, made_now = made_once(job, spec, make)
+    seconds = time.monotonic() - started if made_now else None
+    return _scored_test(job, version, corpus, test, artifact, seconds)
 
 
 def _scored_test(
@@ -359,7 +369,9 @@ def _run(
     corpus: Artifact,
     files: Sequence[str],
     decode: DecodeConfig,
+    check: Callable[[], None],
 ) -> Artifact:
+    """Translate and score; ``check`` raises if this is another's to commit."""
     config, storage = job.config, job.storage
     test = spec.settings["test"]
     job.console.say("evaluate", f"{version.uri} on {test}")
@@ -397,6 +409,7 @@ def _run(
     )
     job.console.bar_ended(name)
     kept = tuple(file for part in parts for file in part.files if file.name == ALIGNMENTS)
+    check()
     artifact = artifacts.commit(storage, spec, [*scored, Part(kept, {})])
     storage.delete(f"{spec.path}/{TRANSLATED}")
     return artifact

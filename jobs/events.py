@@ -6,6 +6,7 @@ slow tracking server nor a closed terminal stops training.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -13,7 +14,8 @@ from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any, Self
 
-from jobs.failures import Beat, Failure, Heard, blame
+from jobs.failures import Beat, Failure, Heard, blame, in_one_line
+from pipeline.errors import AnuvadError
 
 Event = dict[str, Any]
 BEAT_EVERY_S = 1.0
@@ -163,7 +165,11 @@ class WarningPoster(logging.Handler):
 
 
 class EventPump:
-    """Hands the board's events to ``handle`` while its block runs, and the rest at its end."""
+    """Hands the board's events to ``handle`` while its block runs, and the rest at its end.
+
+    One that can't be handled, as a disk is full for a moment, keeps no other back and does not end
+    the block: the first such is told as a warning, itself an event, and at the end how many.
+    """
 
     def __init__(self, board: Any, handle: Callable[[Event], None], every_s: float = 0.5) -> None:
         self._board = board
@@ -171,7 +177,9 @@ class EventPump:
         self._every_s = every_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
-        self._error: BaseException | None = None
+        self._taken = 0
+        self._missed = 0
+        self._first_missed = ""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -185,22 +193,39 @@ class EventPump:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        if error is None and self._error is not None:
-            raise self._error
 
     def _run(self) -> None:
         import ray
 
-        try:
+        # Where Ray goes down under us, whoever waits for the training says why.
+        with contextlib.suppress(ray.exceptions.RayError):
             while not self._stop.wait(self._every_s):
                 self._drain(ray)
             self._drain(ray)
-        except ray.exceptions.RayError:
-            # Ray went down under us; whoever waits for the training says why.
-            return
-        except BaseException as error:
-            self._error = error
+        if self._missed:
+            self._warn(
+                f"{self._missed:,} of {self._taken:,} reports of the training were not shown or "
+                f"not written to its run's journal, so MLflow lacks them, the first since: "
+                f"{self._first_missed}; the training's own history has all losses and scores"
+            )
 
     def _drain(self, ray: Any) -> None:
         for event in ray.get(self._board.take.remote()):
-            self._handle(event)
+            self._taken += 1
+            try:
+                self._handle(event)
+            except Exception as error:
+                self._missed += 1
+                if self._missed == 1:
+                    why = str(error) if isinstance(error, AnuvadError) else in_one_line(error)
+                    self._first_missed = why
+                    self._warn(
+                        f"a report of the training was not shown or not written to its run's "
+                        f"journal: {why}; the training goes on, and how many are missing is said "
+                        f"at its end"
+                    )
+
+    def _warn(self, text: str) -> None:
+        # What can't even be told is left; the training is worth more.
+        with contextlib.suppress(Exception):
+            self._handle({"kind": "warning", "text": text})

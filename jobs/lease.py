@@ -34,6 +34,8 @@ BEAT_EVERY_S = 5.0
 STALE_S = 60.0
 WAIT_S = 600.0
 _POLL_S = 0.2
+# Of one who waits for hours: an object store is asked four things at each look.
+_LONGEST_POLL_S = 2.0
 # Clocks that are set while a process lives move the time at which it began.
 _SAME_START_S = 5.0
 
@@ -102,6 +104,7 @@ def lease(
     name: str,
     notice: Callable[[str], None],
     *,
+    waits: Callable[[Holder | None], None] = lambda holder: None,
     wait_s: float = WAIT_S,
     stale_s: float = STALE_S,
     beat_every_s: float = BEAT_EVERY_S,
@@ -117,6 +120,8 @@ def lease(
         storage: where the lock lies.
         name: of the lock.
         notice: is handed a sentence where a turn is taken over.
+        waits: is handed who holds it, or None where that can't be read, once a turn that is waited
+            for.
         wait_s: how long to wait for somebody who lives.
         stale_s: how long a holder may be silent.
         beat_every_s: how often this one says that it lives.
@@ -125,7 +130,7 @@ def lease(
         BusyError: if somebody still holds it after ``wait_s``; it says who and since when.
         AnuvadError: if the storage has no way of making a file only if there is none.
     """
-    held = _take(storage, name, notice, wait_s, stale_s)
+    held = _take(storage, name, notice, waits, wait_s, stale_s)
     stop = threading.Event()
     beats = threading.Thread(
         target=_beat, args=(held, stop, beat_every_s), name=f"lease {name}", daemon=True
@@ -165,11 +170,17 @@ def this_machine() -> str:
 
 
 def _take(
-    storage: Storage, name: str, notice: Callable[[str], None], wait_s: float, stale_s: float
+    storage: Storage,
+    name: str,
+    notice: Callable[[str], None],
+    waits: Callable[[Holder | None], None],
+    wait_s: float,
+    stale_s: float,
 ) -> Lease:
     deadline = time.monotonic() + wait_s
     heard: tuple[int, bytes | None] | None = None
     heard_at = 0.0
+    waited_for, poll_s = 0, _POLL_S
     while True:
         top = _highest(storage, name)
         if top == 0 or _has_ended(storage, name, top):
@@ -193,7 +204,11 @@ def _take(
                 f"{name} in {storage.uri} is held by {holder or 'another process'}; run the same "
                 f"command again when it has ended"
             )
-        time.sleep(_POLL_S)
+        if waited_for != top:
+            waited_for, poll_s = top, _POLL_S
+            waits(holder)
+        time.sleep(poll_s)
+        poll_s = min(poll_s * 1.1, _LONGEST_POLL_S)
 
 
 def _try(storage: Storage, name: str, token: int) -> Lease | None:

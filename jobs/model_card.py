@@ -9,7 +9,6 @@ holds   no figure in it that was not measured, no score without its interval and
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -20,9 +19,9 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jobs.config import Config
 from jobs.console import counts_line
 from jobs.fit import read_summary
+from jobs.origin import UNKNOWN, Origin
 from jobs.train import sources_of
 from jobs.train_worker import WEIGHTS
-from jobs.versions import git_revision, package_versions
 from pipeline.artifacts import Artifact
 from pipeline.stages import StageResult
 
@@ -46,7 +45,7 @@ def model_card(
     config: Config,
     version: str,
     stages: Mapping[str, StageResult],
-    command: Sequence[str],
+    origin: Origin,
     tests: Mapping[str, ScoredTest] | None = None,
 ) -> str:
     """The card as Markdown, with the metadata that Hugging Face's hub reads at its head.
@@ -55,7 +54,7 @@ def model_card(
         config: of the training.
         version: its number.
         stages: those of the data, and ``train``.
-        command: that trained it.
+        origin: what trained it.
         tests: what it was scored on; none before an evaluation.
     """
     name, training = config.registry.name, stages["train"].artifact
@@ -93,9 +92,9 @@ def model_card(
         limits=_limits(config, found),
         lineage={
             "training": f"`{training.id}`",
-            "git revision": f"`{git_revision()}`",
-            "command": f"`{shlex.join(command)}`",
-            "packages": ", ".join(f"{k} {v}" for k, v in package_versions().items()),
+            "git revision": f"`{origin.revision}`",
+            "command": f"`{origin.command}`",
+            "packages": ", ".join(f"{k} {v}" for k, v in origin.packages.items()) or UNKNOWN,
         },
     )
     return str(card.content)

@@ -1,7 +1,8 @@
 """What leaves this machine holds no secret: a configuration, an address, a command line.
 
-A cluster shows a job's command, settings and log to everybody who may look at its jobs. So secrets
-come from the environment of the nodes, and a text that holds one of this machine's is refused.
+A cluster shows a job's command, settings and log to everybody who may look at its jobs, as MLflow
+shows a run's. So secrets come from the environment of the nodes, a text that holds one of this
+machine's is refused, and what is printed of an address from the environment hides them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _SECRET_VARIABLE = re.compile(
 _TELLS_OF_ONE = re.compile(
     r"_?(PATH|FILE|DIR|PREFIX|NAME|TYPE|MODE|URL|URI|HOST|SOCK)$", re.IGNORECASE
 )
+# Of a database's address SQLAlchemy reads a password up to the `@`, whatever is in it.
+_LOGIN = re.compile(r"([\w+.-]+://[^\s:/@]*):[^\s@]*@")
+_OPTION = re.compile(r"(?<=[?&;#])([^\s=?&;#]+)=[^\s&;#'\"]+")
 # A shorter value is found in words by chance.
 _SHORTEST = 8
 
@@ -49,6 +53,21 @@ def require_no_secrets(settings: Mapping[str, Any], what: str) -> None:
             )
 
 
+def secret_in_address(address: str) -> str | None:
+    """What in an address is a secret: ``has a password in its address``; None if nothing is."""
+    return _secret_in(address, {})
+
+
+def without_secrets(text: str) -> str:
+    """The text with every password and token in its addresses as ``***``, to be shown."""
+
+    def hidden(option: re.Match[str]) -> str:
+        is_secret = _SAYS_SECRET.search(unquote(option[1]))
+        return f"{option[1]}=***" if is_secret else option[0]
+
+    return _OPTION.sub(hidden, _LOGIN.sub(r"\1:***@", text))
+
+
 def _secret_in(text: str, here: Mapping[str, str]) -> str | None:
     """What in a text is a secret, in words that do not tell it; None if nothing is."""
     for address in re.findall(r"[\w+.-]+://[^\s'\"]+", text):
@@ -56,7 +75,9 @@ def _secret_in(text: str, here: Mapping[str, str]) -> str | None:
             split = urlsplit(address)
         except ValueError:
             continue
-        if "@" in split.netloc and ":" in split.netloc.rpartition("@")[0]:
+        is_web = split.scheme in ("http", "https", "s3")
+        login = split.netloc.rpartition("@")[0]
+        if ":" in login or (not is_web and _LOGIN.match(address)):
             return "has a password in its address"
         for part in re.split("[&;]", f"{split.query}&{split.fragment}"):
             name, equals, _ = part.partition("=")

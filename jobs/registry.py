@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from jobs.logged_model import CONTENT_TAG, log_model
+from jobs.no_secrets import without_secrets
 from jobs.tracking import asked_once, mlflow_errors, open_mlflow
 from pipeline.errors import ConfigError, OutageError, RegistryError
 
@@ -184,7 +186,7 @@ class Registry:
             numbers = ", ".join(v.number for v in reversed(self.versions(name)))
             there = f"{name} has versions: {numbers}" if numbers else f"there is no model {name}"
             raise RegistryError(
-                f"{uri} must be in the registry at {self.uri}, but {there}; "
+                f"{uri} must be in the registry at {without_secrets(self.uri)}, but {there}; "
                 f"`anuvad retrain CONFIG` makes one"
             )
         return found
@@ -222,6 +224,17 @@ class Registry:
         with mlflow_errors(f"say the tag {key}"):
             tags: Mapping[str, str] = self._client.get_run(version.run_id).data.tags
         return tags.get(key)
+
+    def run_text(self, version: Version, name: str) -> str | None:
+        """A text file of the run that made the version; None where there is no such file or run."""
+        if not self._run_stands(version):
+            return None
+        with mlflow_errors(f"hand over {name}"):
+            if name not in [file.path for file in self._client.list_artifacts(version.run_id)]:
+                return None
+            with tempfile.TemporaryDirectory(prefix="anuvad-") as scratch:
+                path = self._client.download_artifacts(version.run_id, name, scratch)
+                return Path(path).read_text(encoding="utf-8")
 
     def write_card(self, version: Version, card: str) -> None:
         """Store a model card with the version: in its run, and as its description."""

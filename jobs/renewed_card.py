@@ -1,17 +1,16 @@
 """The model card of a version, written anew after ``anuvad evaluate`` has scored it.
 
-reads   the artifacts of the version's training, the command of its run, all scores that stand
+reads   the artifacts of the version's training, what its run says of it, all scores that stand
 writes  ``model_card.md`` of the version's run, and the version's description
 holds   only the configuration that made a version writes its card: most of a card is told of it
 """
 
 from __future__ import annotations
 
-import shlex
-
 from jobs.context import JobContext
 from jobs.evaluate import Evaluation, own_decode, standing_test
 from jobs.model_card import model_card
+from jobs.origin import UNKNOWN, origin_of
 from jobs.registry import TRAINING_TAG
 from jobs.triggers import standing_config, training_id
 from pipeline import artifacts, stages
@@ -31,8 +30,8 @@ def renew_card(job: JobContext, evaluation: Evaluation, corpus: Artifact) -> str
     training = training_id(job, config, data)
     if training != version.tags.get(TRAINING_TAG) or config.decode != own_decode(job, version):
         return "another configuration made the version"
-    command = job.registry.run_tag(version, "anuvad.command")
-    if command is None:
+    origin = origin_of(job.registry, version)
+    if origin.command == UNKNOWN:
         return "its MLflow run, which knows the command that made it, was deleted"
     ids = {name: spec.id for name, spec in data.items()} | {"train": training}
     try:
@@ -44,6 +43,6 @@ def renew_card(job: JobContext, evaluation: Evaluation, corpus: Artifact) -> str
     for test in config.evaluation.tests:
         if test not in tests and (scored := standing_test(job, version, corpus, test)) is not None:
             tests[test] = scored
-    card = model_card(config, version.number, results, shlex.split(command), tests)
+    card = model_card(config, version.number, results, origin, tests)
     job.registry.write_card(version, card)
     return None

@@ -17,6 +17,7 @@ from jobs.context import JobContext
 from jobs.evaluate import Evaluation, evaluate
 from jobs.gate import Verdict
 from jobs.lock import hold
+from jobs.origin import Origin, origin_here, origin_of
 from jobs.promote import Promotion, basis_of, is_decided, promote, verdict_of
 from jobs.registry import CHAMPION, Version
 from jobs.train import Trained, lock_name, train_under_lock
@@ -170,15 +171,23 @@ def _report(
 
     path = f"reports/{trained.run_id}.html"
     if was_new or job.storage.size(path) is None:
-        page = render(build_report(job, trained, evaluation, promotion, command))
+        origin = _origin(job, trained, command)
+        page = render(build_report(job, trained, evaluation, promotion, command, origin))
         job.storage.write_bytes(path, page.encode())
         job.registry.log_file(trained.version, job.storage.local(path), "report")
         card = model_card(
-            job.config, trained.version.number, trained.stages, command, evaluation.tests
+            job.config, trained.version.number, trained.stages, origin, evaluation.tests
         )
         job.registry.write_card(trained.version, card)
     root = job.storage.local_root
     return root / path if root is not None else job.storage.uri_of(path)
+
+
+def _origin(job: JobContext, trained: Trained, command: Sequence[str]) -> Origin:
+    """What trained the version; of some time ago that was the code of then."""
+    if trained.was_new:
+        return origin_here(command)
+    return origin_of(job.registry, trained.version)
 
 
 if __name__ == "__main__":

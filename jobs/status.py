@@ -14,6 +14,7 @@ from jobs.context import JobContext
 from jobs.gate import Verdict
 from jobs.journal import journals
 from jobs.moves import history
+from jobs.no_secrets import without_secrets
 from jobs.promote import VERDICT_TAG
 from jobs.registry import CHALLENGER, CHAMPION, Version
 from jobs.schedule import schedule_of
@@ -38,7 +39,7 @@ def status(job: JobContext) -> dict[str, Any]:
     if not registry_stands(job.tracking_uri):
         none: dict[str, Any] = {"champion": None, "challenger": None}
         none |= {"moves": [], "versions": [], "runs": []}
-        return {"model": name, "registry": job.tracking_uri, **none, **here}
+        return {"model": name, "registry": without_secrets(job.tracking_uri), **none, **here}
     registry = job.registry
     versions = registry.versions(name)
     aliases: dict[str, str] = {}
@@ -53,7 +54,7 @@ def status(job: JobContext) -> dict[str, Any]:
     by_number = {row["version"]: row for row in rows}
     return {
         "model": name,
-        "registry": registry.uri,
+        "registry": without_secrets(registry.uri),
         "champion": _of(found[CHAMPION], by_number),
         "challenger": _of(found[CHALLENGER], by_number),
         "moves": [asdict(move) for move in history(versions)],

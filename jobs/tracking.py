@@ -16,6 +16,7 @@ from typing import Any
 
 from jobs.config import Config
 from jobs.journal import Record
+from jobs.no_secrets import without_secrets
 from pipeline.errors import AnuvadError, ConfigError, OutageError, RegistryError
 from pipeline.storage import Storage
 
@@ -30,6 +31,9 @@ _ENVIRONMENT = threading.Lock()
 
 def tracking_uri(config: Config, storage: Storage) -> str:
     """Where MLflow is: ``tracking.uri``, ``MLFLOW_TRACKING_URI``, or a database in the storage.
+
+    The environment's may hold a password, which :func:`~jobs.no_secrets.without_secrets` hides from
+    whatever is printed.
 
     Raises:
         ConfigError: if neither is set and the storage is not a local disk, or one whose path no
@@ -71,7 +75,7 @@ def require_registry(uri: str) -> None:
     """
     if not registry_stands(uri):
         raise RegistryError(
-            f"there must be a model registry at {uri}, but there is none yet; "
+            f"there must be a model registry at {without_secrets(uri)}, but there is none yet; "
             f"`anuvad retrain CONFIG` makes one, and storage=PATH (for translate, --storage PATH) "
             f"names another place"
         )
@@ -161,7 +165,7 @@ def _may_pass(error: Exception) -> bool:
 
 def reason_of(error: Exception) -> str:
     """What MLflow says, in one line; of a server that is down, no more than that it is."""
-    message = " ".join(str(error).split())
+    message = without_secrets(" ".join(str(error).split()))
     down = re.match(r"API request to (\w+://[^/ ]+)\S* failed with (timeout )?exception", message)
     if down is not None:
         how = f"did not answer within {_timeout_s()} s" if down[2] else "does not answer"
@@ -255,8 +259,8 @@ class MlflowRun:
             if existing.lifecycle_stage != "active":
                 # Its name is taken until it is gone for good.
                 raise RegistryError(
-                    f"the experiment {name} at {uri} must stand, but was deleted; `mlflow "
-                    f"experiments restore -x {existing.experiment_id}` brings it back, or "
+                    f"the experiment {name} at {without_secrets(uri)} must stand, but was deleted; "
+                    f"`mlflow experiments restore -x {existing.experiment_id}` brings it back, or "
                     f"tracking.experiment names another"
                 )
             return str(existing.experiment_id)

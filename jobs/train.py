@@ -28,11 +28,12 @@ from jobs.events import Event
 from jobs.fit import beside_interrupted, fit, plan_training, read_summary, train_spec
 from jobs.journal import Journal
 from jobs.lock import hold
+from jobs.no_secrets import without_secrets
+from jobs.origin import LINEAGE, origin_here
 from jobs.prepare import run_stages
 from jobs.registry import CHALLENGER, TRAINING_TAG, Version
 from jobs.train_worker import WEIGHTS
 from jobs.training_curves import Curves
-from jobs.versions import git_revision, package_versions
 from jobs.vitals import Vitals
 from jobs.warm_start import fetch_start, start_spec, warm_version
 from pipeline import artifacts, stages
@@ -136,14 +137,15 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
         result = StageResult("train", standing, True, 0.0)
         job.console.stage_ended(result)
         return Trained(run_id, registered, {**data, "train": result}, was_new=False)
-    job.console.doing("mlflow", f"opening {uri}")
+    job.console.doing("mlflow", f"opening {without_secrets(uri)}")
     run = _open_run(job, run_id)
     try:
         _record_data(run, job, data, spec.id, command, warm)
         trained = _fit(job, run, data, spec, weights)
         with _model_is_kept(trained.artifact, command):
             version = _register(job, trained.artifact, data, run)
-            card = model_card(config, version.number, {**data, "train": trained}, command)
+            made = {**data, "train": trained}
+            card = model_card(config, version.number, made, origin_here(command))
             job.registry.write_card(version, card)
             # Last, so that what stands was done to its end.
             job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
@@ -212,13 +214,14 @@ def _record_data(
     config = job.config
     run.params(artifacts.flatten(config.model_dump(mode="json", exclude={"corpus": {"pairs"}})))
     run.text(dump_yaml(config), "config.yaml")
+    origin = origin_here(command)
     lineage = {
         "sources": sources_of(config.corpus, data["corpus"].artifact),
         "training": training_id,
         "warm_start": {"version": warm.uri, "content": warm.content} if warm else None,
-        "git_revision": git_revision(),
-        "packages": package_versions(),
-        "command": shlex.join(command),
+        "git_revision": origin.revision,
+        "packages": origin.packages,
+        "command": origin.command,
         "stages": {
             name: {
                 "id": result.artifact.id,
@@ -228,12 +231,12 @@ def _record_data(
             for name, result in data.items()
         },
     }
-    run.text(json.dumps(lineage, indent=1, ensure_ascii=False), "lineage.json")
+    run.text(json.dumps(lineage, indent=1, ensure_ascii=False), LINEAGE)
     run.tags(
         {
             "anuvad.licence": config.corpus.licences,
-            "anuvad.git_revision": git_revision(),
-            "anuvad.command": shlex.join(command),
+            "anuvad.git_revision": origin.revision,
+            "anuvad.command": origin.command,
             **{f"anuvad.{name}": result.artifact.id for name, result in data.items()},
         }
     )
@@ -274,10 +277,13 @@ def _fit(
     curves = Curves(run)
 
     def on_event(event: Event) -> None:
-        console.training_event(
-            event, config.train.max_updates, config.train.metric, config.compute.max_workers
-        )
-        curves.add(event)
+        try:
+            console.training_event(
+                event, config.train.max_updates, config.train.metric, config.compute.max_workers
+            )
+        finally:
+            # Also where the terminal was closed.
+            curves.add(event)
 
     with Vitals(partial(curves.system, "driver")):
         artifact = fit(config, job.storage, data, job.connect, on_event, start)

@@ -2,17 +2,19 @@
 
 reads   the ``dedup`` artifact of the version's training: the rows that became token arrays
 writes  ``words-<hash>/words.npy``, the sorted 64-bit hashes of :mod:`pipeline.words`
-holds   a task keeps the words of one shard in memory, never its text; made once a training corpus
+holds   a task keeps the words of one shard in memory, never its text; made once a training corpus,
+        also where two evaluations come to need them at once
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from jobs.context import JobContext
+from jobs.made_once import made_once
 from jobs.registry import TRAINING_TAG, Version
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, code_fingerprint
@@ -48,9 +50,12 @@ def words_spec(rows: Artifact) -> ArtifactSpec:
 def training_words(job: JobContext, rows: Artifact) -> Artifact:
     """The vocabulary of the training rows; the one that stands, if it was made before."""
     spec = words_spec(rows)
-    standing = artifacts.find(job.storage, spec)
-    if standing is not None:
-        return standing
+    return made_once(job, spec, lambda check: _make(job, rows, spec, check))[0]
+
+
+def _make(
+    job: JobContext, rows: Artifact, spec: ArtifactSpec, check: Callable[[], None]
+) -> Artifact:
     shards = clean_shards(rows, spec.settings["split"])
     tasks = [Task(s, _words_of_shard, (rows.only(f"{s}.parquet"), spec, s)) for s in shards]
     total = len(tasks) + 1
@@ -69,6 +74,7 @@ def training_words(job: JobContext, rows: Artifact) -> Artifact:
         lambda n: advanced(len(tasks), n),
     )
     job.console.bar_ended("words")
+    check()
     artifact = artifacts.commit(job.storage, spec, joined)
     job.storage.delete(f"{spec.path}/{_SHARDS}")
     return artifact

@@ -85,9 +85,13 @@ class Vitals:
 
     def _run(self) -> None:
         pause_s = FIRST_AFTER_S
-        # On a full disk there is nothing to say it to, which what the block does will come to too.
+        while not self._stop.wait(pause_s):
+            self._sample()
+            pause_s = EVERY_S
+        self._sample()
+
+    def _sample(self) -> None:
+        # Of a disk that is full for a moment a gap stays; if it stays full, what the block does
+        # will come to it too.
         with contextlib.suppress(AnuvadError):
-            while not self._stop.wait(pause_s):
-                self._tell(self._sampler.sample())
-                pause_s = EVERY_S
             self._tell(self._sampler.sample())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.config import Config, resolved
+from jobs.no_secrets import without_secrets
 from jobs.registry import CHALLENGER, CHAMPION
 from pipeline import artifacts
 from pipeline.artifacts import Artifact, ArtifactSpec, Part, flatten
@@ -50,7 +51,7 @@ def warm_version(job: JobContext, config: Config | None = None) -> Version | Non
 
     try:
         if not registry_stands(job.tracking_uri):
-            raise RegistryError(f"there is none yet at {job.tracking_uri}")
+            raise RegistryError(f"there is none yet at {without_secrets(job.tracking_uri)}")
         return job.registry.resolve(uri)
     except RegistryError as error:
         seen = str(error).partition("; `anuvad retrain CONFIG`")[0]

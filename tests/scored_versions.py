@@ -71,8 +71,13 @@ def corpus(storage: Storage) -> Artifact:
     return artifacts.commit(storage, CORPUS, [Part((entry,), {})])
 
 
-def add_version(job: JobContext, hypotheses: Sequence[str], decode: str = "") -> Version:
-    """Register a version that translates like that; ``decode`` is its settings, as JSON."""
+def add_version(
+    job: JobContext, hypotheses: Sequence[str], decode: str = "", *, scored: bool = True
+) -> Version:
+    """Register a version that translates like that; ``decode`` is its settings, as JSON.
+
+    If it is not ``scored``, its evaluation was interrupted after all was translated.
+    """
     client, name = job.registry._client, job.config.registry.name
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
@@ -86,11 +91,11 @@ def add_version(job: JobContext, hypotheses: Sequence[str], decode: str = "") ->
     tags = {CONTENT_TAG: content} | ({DECODE_TAG: decode} if decode else {})
     made = client.create_model_version(name, source=f"runs:/{run}/model", run_id=run, tags=tags)
     version = job.registry.resolve(f"models:/{name}/{made.version}")
-    _score(job, version, hypotheses)
+    _evaluate(job, version, hypotheses, scored)
     return version
 
 
-def _score(job: JobContext, version: Version, hypotheses: Sequence[str]) -> None:
+def _evaluate(job: JobContext, version: Version, hypotheses: Sequence[str], scored: bool) -> None:
     """Leave the evaluation that translating would have left."""
     storage, n = job.storage, len(SOURCES)
     test_corpus = corpus(storage)
@@ -101,5 +106,9 @@ def _score(job: JobContext, version: Version, hypotheses: Sequence[str]) -> None
     piece = "translated/00000.parquet"
     with storage.writing(f"{spec.path}/{piece}") as out:
         pq.write_table(pa.table(columns, schema=_TRANSLATED_SCHEMA.with_metadata(speed)), out)
+    if not scored:
+        entry = artifacts.entry_of(storage, spec, piece)
+        artifacts.write_part(storage, spec, "00000", Part((entry,), {"sentences": n}))
+        return
     part = score(test_corpus, spec, [piece], job.config.evaluation.bootstrap_samples, None)
     artifacts.commit(storage, spec, [part])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterator
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,10 @@ from jobs.promote import VERDICT_TAG, is_decided, promote, verdict_of
 from jobs.registry import CHAMPION, Version
 from jobs.rollback import rollback
 from jobs.status import status
+from pipeline import artifacts
+from pipeline.artifacts import Part
 from pipeline.errors import ConfigError, LostLockError, RegistryError
+from pipeline.runner import Runner, Task, run_here
 from scored_versions import REFERENCES, add_version, corpus, open_job, translations
 
 pytestmark = [
@@ -31,6 +37,8 @@ pytestmark = [
     # SQLAlchemy's, of MLflow's code.
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
 ]
+
+SCORED_TAG = "anuvad.evaluation.test"
 
 
 @pytest.fixture
@@ -149,6 +157,55 @@ def test_of_two_promoters_at_once_one_moves_the_alias_and_the_other_judges_anew(
     assert moves(job) == [(None, "1", "promoted"), ("1", winner, "promoted")]
     why = Verdict.from_json(job.registry.resolve(f"models:/seed/{loser}").tags[VERDICT_TAG]).why
     assert why.startswith("BLEU difference is +0.00, must be above 0")
+
+
+def test_of_two_that_judge_one_unscored_version_at_once_one_scores_it_and_the_other_waits(
+    job: JobContext, tmp_path: Path
+) -> None:
+    promoted(job, 12)
+    better = add_version(job, REFERENCES, scored=False)
+    waits, said, verdicts = threading.Event(), [], []
+
+    def judge(by: JobContext, runner: Runner) -> None:
+        by.runner = lambda: runner  # type: ignore[method-assign]
+        verdicts.append(promote(by, by.registry.resolve(better.uri), corpus(by.storage)).verdict)
+
+    def say(name: str, text: str) -> None:
+        said.append((name, text))
+        if text.startswith("waits"):
+            waits.set()
+
+    def judge_beside() -> None:
+        try:
+            with open_job(tmp_path / "storage") as other:
+                other.console.say = say  # type: ignore[method-assign]
+                judge(other, run_here)
+        finally:
+            waits.set()
+
+    beside = threading.Thread(target=judge_beside)
+
+    def run_beside_the_other(tasks: Sequence[Task], on_done: Callable[[Task, Part], None]) -> None:
+        """Begin to score only when the other has come as far as it can."""
+        if tasks:
+            beside.start()
+            assert waits.wait(60)
+        run_here(tasks, on_done)
+
+    judge(job, run_beside_the_other)
+    beside.join()
+    assert [verdict.promoted for verdict in verdicts] == [True, True]
+    assert moves(job) == [(None, "1", "promoted"), ("1", "2", "promoted")]
+    evaluation = artifacts.load(job.storage, job.registry.resolve(better.uri).tags[SCORED_TAG])
+    evaluation.verify()
+    here = f"process {os.getpid()} on {socket.gethostname()} since "
+    ((name, text),) = [line for line in said if "waits" in line[1]]
+    assert name == "evaluate"
+    assert text.startswith(f"waits for {here}")
+    assert text.endswith(f" (turn 1): it makes {evaluation.id}")
+    # Neither pieces nor locks are left.
+    assert not (tmp_path / "storage" / evaluation.path / "translated").exists()
+    assert job.storage.list("locks") == ["promote-seed"]
 
 
 def test_one_whose_lock_was_taken_over_does_not_move_the_alias(job: JobContext) -> None:

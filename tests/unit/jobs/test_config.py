@@ -182,6 +182,32 @@ def test_a_wrong_value_is_refused_in_one_sentence_that_names_its_key(
 
 
 @pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("postgresql://mlflow:vad12345@db/mlflow", "has a password in its address"),
+        # As SQLAlchemy reads it, which takes all that is not the `@`.
+        ("mysql+pymysql://mlflow:vad/12345?#@db/mlflow", "has a password in its address"),
+        ("http://anu:vad12345@mlflow:5000", "has a password in its address"),
+        ("postgresql://mlflow@db/mlflow?password=vad12345", "has a password in its address"),
+    ],
+)
+def test_a_password_of_mlflow_s_is_refused_and_not_told(small: Path, uri: str, why: str) -> None:
+    assert refusal(small, f"tracking.uri={uri}") == (
+        f"{small}: tracking.uri must hold no secret, since it is printed and logged with the run, "
+        f"but {why}: leave it out, and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD "
+        f"for a server, PGPASSWORD or ~/.pgpass for PostgreSQL, or give the whole address in "
+        f"MLFLOW_TRACKING_URI"
+    )
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://mlflow:5000", "postgresql://mlflow@db:5432/mlflow", "sqlite:////data/a:b@c.db"]
+)
+def test_an_address_of_mlflow_s_without_a_password_is_taken(small: Path, uri: str) -> None:
+    assert load_config(str(small), [f"tracking.uri={uri}"]).tracking.uri == uri
+
+
+@pytest.mark.parametrize(
     ("override", "fewest", "most", "words"),
     [
         ("compute.num_workers=1", 1, 1, "1 worker"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from queue import Queue
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from jobs.cluster import RaySession
 from jobs.events import Event, EventBoard, EventPump, Pulse, WarningPoster
 from jobs.failures import Beat, Failure
+from jobs.journal import JOURNAL, Journal
+from pipeline.storage import Storage
 
 
 def test_events_are_taken_once_and_in_order() -> None:
@@ -159,18 +162,61 @@ def test_the_pump_hands_over_every_event_also_the_last(ray_session: RaySession) 
 
 
 @pytest.mark.integration
-def test_what_the_handler_raises_comes_out_of_the_block(ray_session: RaySession) -> None:
-    board = board_actor()
+def test_a_disk_that_is_full_for_a_moment_costs_one_event_and_is_told(
+    ray_session: RaySession, tmp_path: Path
+) -> None:
+    board, warned = board_actor(), []
+    journal = Journal(Storage(str(tmp_path)), "seed-0123456789ab")
+    path = tmp_path / journal.folder / JOURNAL
+    aside = path.with_name("aside")
 
-    def refuse(event: Event) -> None:
-        raise OSError("no room")
+    def write(event: Event) -> None:
+        if event["kind"] == "warning":
+            warned.append(event["text"])
+            return
+        if is_bad := event["update"] == 2:
+            path.rename(aside)
+            path.mkdir()
+        try:
+            journal.append("metrics", points=[["train/loss", 2.5, event["update"]]])
+        finally:
+            if is_bad:
+                path.rmdir()
+                aside.rename(path)
 
-    with pytest.raises(OSError, match="no room"), EventPump(board, refuse, every_s=0.05):
-        board.post.remote({"update": 1})
+    with EventPump(board, write, every_s=0.05):
+        for update in (1, 2, 3):
+            board.post.remote({"kind": "train", "update": update})
+    assert [record.what["points"][0][2] for record in journal.after(0)] == [1, 3]
+    why = f"{path} must be writable and its disk have room, but: Is a directory"
+    assert warned == [
+        f"a report of the training was not shown or not written to its run's journal: {why}; the "
+        f"training goes on, and how many are missing is said at its end",
+        f"1 of 3 reports of the training were not shown or not written to its run's journal, so "
+        f"MLflow lacks them, the first since: {why}; the training's own history has all losses "
+        f"and scores",
+    ]
 
 
 @pytest.mark.integration
-def test_an_error_of_the_block_is_not_hidden_by_one_of_the_handler(
+def test_what_can_not_be_told_at_all_ends_neither_the_pump_nor_its_block(
+    ray_session: RaySession,
+) -> None:
+    board, seen = board_actor(), []
+
+    def refuse(event: Event) -> None:
+        seen.append(event)
+        raise OSError("no terminal")
+
+    with EventPump(board, refuse, every_s=0.05):
+        board.post.remote({"kind": "train", "update": 1})
+        board.post.remote({"kind": "train", "update": 2})
+    assert [event.get("update", event["kind"]) for event in seen] == [1, "warning", 2, "warning"]
+    assert seen[-1]["text"].startswith("2 of 2 reports of the training were not shown or not")
+
+
+@pytest.mark.integration
+def test_an_error_of_the_block_comes_out_of_it_whatever_the_handler_does(
     ray_session: RaySession,
 ) -> None:
     board = board_actor()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,14 @@ from jobs.fit import train_spec
 from jobs.health import Health
 from jobs.logged_model import CONTENT_TAG
 from jobs.model_card import CARD, DESCRIPTION_CHARACTERS, description_of, model_card
-from jobs.registry import TRAINING_TAG, Version
+from jobs.origin import UNKNOWN, Origin, origin_of
+from jobs.registry import TRAINING_TAG, Registry, Version
 from jobs.renewed_card import renew_card
+from jobs.retrain import _origin
 from jobs.scores import Score
+from jobs.train import Trained
 from jobs.train_worker import TRAINING, WEIGHTS
+from jobs.versions import git_revision, package_versions
 from killing import Silent
 from pairs import TRAIN
 from pipeline import artifacts, stages
@@ -52,7 +55,7 @@ SUMMARY = {
     "best_score": 2.5,
     "stopped_by": "max_updates",
 }
-COMMAND = ["anuvad", "retrain", "tiny.yaml", "train.seed=2"]
+ORIGIN = Origin("anuvad retrain tiny.yaml train.seed=2", "a1" * 20, {"torch": "2.1.0"})
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +105,13 @@ def registered(job: JobContext, training: str) -> Version:
         client.create_experiment("tiny", artifact_location=(root / "mlartifacts").as_uri())
         client.create_registered_model("tiny")
     experiment = client.get_experiment_by_name("tiny").experiment_id
-    run = client.create_run(experiment, tags={"anuvad.command": shlex.join(COMMAND)}).info.run_id
+    run = client.create_run(experiment).info.run_id
+    told = {
+        "command": ORIGIN.command,
+        "git_revision": ORIGIN.revision,
+        "packages": ORIGIN.packages,
+    }
+    client.log_text(run, json.dumps(told), "lineage.json")
     tags = {CONTENT_TAG: run, TRAINING_TAG: training}
     made = client.create_model_version("tiny", source="runs:/x", run_id=run, tags=tags)
     return job.registry.resolve(f"models:/tiny/{made.version}")
@@ -120,7 +129,21 @@ def test_an_evaluation_by_itself_renews_the_card_of_the_version_that_was_scored(
     client = job.registry._client
     written = client.get_model_version("tiny", version.number).description
     assert "| bleu_intl | 12.35 | 11.50 to 13.25 | " in written
-    assert "- command: `anuvad retrain tiny.yaml train.seed=2`" in written
+    # What trained it, not what runs here.
+    assert ORIGIN.revision != git_revision()
+    assert f"- git revision: `{'a1' * 20}`\n" in written
+    assert "- command: `anuvad retrain tiny.yaml train.seed=2`\n" in written
+    assert "- packages: torch 2.1.0\n" in written
+    # Nor does a retraining that has nothing but new scores say that its own code trained.
+    retrain = ["anuvad", "retrain", "tiny.yaml"]
+    assert _origin(job, Trained("tiny-1", version, made, was_new=False), retrain) == ORIGIN
+    assert _origin(job, Trained("tiny-1", version, made, was_new=True), retrain) == Origin(
+        "anuvad retrain tiny.yaml", git_revision(), package_versions()
+    )
+    # A run that was deleted says nothing.
+    client.delete_run(version.run_id)
+    assert origin_of(Registry(job.tracking_uri), version) == Origin(UNKNOWN, UNKNOWN, {})
+    client.restore_run(version.run_id)
     # Of another training this configuration knows nothing.
     other = registered(job, "train-0123456789ab")
     why = renew_card(job, Evaluation(other, scored), corpus)
@@ -134,7 +157,7 @@ def test_an_evaluation_by_itself_renews_the_card_of_the_version_that_was_scored(
 
 
 def card(made: Mapping[str, StageResult], **tests: Any) -> str:
-    return model_card(CONFIG, "7", made, COMMAND, tests)
+    return model_card(CONFIG, "7", made, ORIGIN, tests)
 
 
 def test_a_card_says_what_was_measured(made: Mapping[str, StageResult]) -> None:

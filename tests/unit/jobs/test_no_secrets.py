@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.no_secrets import require_no_secrets
+from jobs.no_secrets import require_no_secrets, without_secrets
 from pipeline.errors import ConfigError
 
 
@@ -113,3 +113,22 @@ def test_addresses_and_texts_without_secrets_pass(monkeypatch: pytest.MonkeyPatc
         "gate": {"webhook": "https://hook/?monkey=1&keyboard=2"},
     }
     require_no_secrets(settings, "the configuration")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("opening http://anu:vad@mlflow:5000/x", "opening http://anu:***@mlflow:5000/x"),
+        (
+            "postgresql://mlflow:a/b#c@db/mlflow is down",
+            "postgresql://mlflow:***@db/mlflow is down",
+        ),
+        ("postgresql://db/m?user=anu&password=vad", "postgresql://db/m?user=anu&password=***"),
+        (
+            "http://mlflow:5000 and sqlite:////data/m.db",
+            "http://mlflow:5000 and sqlite:////data/m.db",
+        ),
+    ],
+)
+def test_what_is_shown_of_an_address_is_all_but_its_secrets(text: str, shown: str) -> None:
+    assert without_secrets(text) == shown

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from command_line import SEED
+from jobs.cli import _mlflow_command
 from jobs.config import load_config
 from jobs.console import JobConsole
 from jobs.context import JobContext
+from jobs.doctor import doctor
 from jobs.journal import Journal
+from jobs.status import status
 from jobs.sync import sync
 from jobs.tracked_run import TrackedRun
 from jobs.tracking import (
@@ -72,6 +75,25 @@ def test_to_open_one_storage_s_mlflow_does_not_make_it_that_of_the_next_storage(
     opened = f"sqlite:///{tmp_path}/mlflow.db"
     assert open_mlflow(opened).get_tracking_uri() == opened
     assert tracking_uri_at(None, "/data") == (environment or "sqlite:////data/mlflow.db")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's, of its own code
+def test_a_password_in_the_environment_s_address_is_used_and_not_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Nobody listens there.
+    address, shown = "http://anu:vad12345@127.0.0.1:1", "http://anu:***@127.0.0.1:1"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with JobContext(load_config(str(SEED), [f"storage={tmp_path}"]), JobConsole()) as job:
+        assert job.tracking_uri == address
+        with pytest.raises(OutageError) as down:
+            status(job)
+        (found,) = [finding for finding in doctor(job) if finding.what == "MLflow"]
+    assert f"{shown} does not answer" in str(down.value)
+    assert (found.seen, found.good) == (shown, False)
+    assert _mlflow_command(address) == shown
+    assert "vad12345" not in "".join([str(down.value), str(found), *capfd.readouterr()])
 
 
 def test_a_database_stands_once_its_file_does_and_a_server_may_always(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from jobs import vitals
 from jobs.training_curves import Curves
 from jobs.vitals import Sampler, Vitals
+from pipeline.errors import ArtifactError
 
 
 def test_a_sample_knows_the_process_and_its_machine() -> None:
@@ -41,6 +42,24 @@ def test_samples_come_while_the_block_runs_and_at_its_end(monkeypatch: pytest.Mo
     with Vitals(tell):
         came.wait()
     assert len(seen) == 2
+
+
+def test_a_sample_that_can_not_be_told_keeps_none_after_it_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(vitals, "FIRST_AFTER_S", 0.001)
+    came = threading.Event()
+    seen: list[dict[str, float]] = []
+
+    def tell(sample: dict[str, float]) -> None:
+        if not came.is_set():
+            came.set()
+            raise ArtifactError("the disk must have room")
+        seen.append(sample)
+
+    with Vitals(tell):
+        came.wait()
+    assert len(seen) == 1
 
 
 def test_a_block_that_ends_at_once_has_a_sample_too() -> None:
