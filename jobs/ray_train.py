@@ -39,11 +39,10 @@ def run_workers(order: TrainOrder, on_event: Callable[[Event], None]) -> None:
             they have first saved where they stood, if the grace period was enough for that.
     """
     import ray
-    from ray.train.torch import TorchTrainer
     from ray.train.v2.api.exceptions import TrainingFailedError
 
     board = _board(order.compute)
-    trainer = TorchTrainer(
+    trainer = lean_trainer(is_own_ray=not os.environ.get("RAY_ADDRESS"))(
         work,
         train_loop_config={"order": order, "board": board},
         **_settings(order, board),
@@ -75,6 +74,29 @@ def run_workers(order: TrainOrder, on_event: Callable[[Event], None]) -> None:
         raise TrainingError(refusal)
     if was_terminated() and artifacts.find(order.storage, order.spec) is None:
         raise KeyboardInterrupt
+
+
+def lean_trainer(is_own_ray: bool) -> Any:
+    """Ray Train's trainer without two processes, of seconds each, that nothing here needs.
+
+    Args:
+        is_own_ray: whether this process has started the Ray that it trains on.
+    """
+    from ray.train.torch import TorchTrainer
+
+    # The first hands out Ray's datasets, of which there are none.
+    unneeded = {"DatasetsCallback"}
+    if is_own_ray:
+        # It frees the places of a driver that was killed, with which such a Ray ends anyway.
+        unneeded.add("PlacementGroupCleanerCallback")
+
+    class LeanTrainer(TorchTrainer):
+        # Not public: in a Ray that has it otherwise the processes start, and do no harm.
+        def _create_default_callbacks(self) -> list[Any]:
+            found: list[Any] = super()._create_default_callbacks()
+            return [callback for callback in found if type(callback).__name__ not in unneeded]
+
+    return LeanTrainer
 
 
 def _board(compute: ComputeConfig) -> Any:
