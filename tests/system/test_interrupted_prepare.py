@@ -87,7 +87,7 @@ class Command:
         pytest.fail(f"it ended before {stage} was seen under way:\n{self._process.stderr.read()}")
 
     def end(self, what: signal.Signals) -> tuple[int, str, set[str]]:
-        """Ctrl-C, as a terminal sends it to the whole group, or SIGKILL to the stopped driver alone.
+        """Ctrl-C, as a terminal sends it to the whole group, or SIGKILL to the driver alone.
 
         Returns:
             the exit code, the last line, and the names of its processes that outlive it.
