@@ -227,11 +227,12 @@ class LostAnswer(CutLine):
 def test_a_job_that_was_taken_without_an_answer_is_not_started_twice_and_is_followed(
     address: str, with_token: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_jobs, "_REQUEST_S", (10.0, 3.0))
     with (
         LostAnswer(int(address.rpartition(":")[2])) as line,
         cluster_jobs(f"http://127.0.0.1:{line.port}") as jobs,
     ):
+        # Who asks first, for its version, is not asked again.
+        monkeypatch.setattr(ray_jobs, "_REQUEST_S", (10.0, 3.0))
         assert not jobs.submit("taken", f"echo once >> {tmp_path}/count; exit 7", None, 1.0)
         assert line.lost is not None
         assert jobs.follow("taken", io.StringIO(), print).code == 7

@@ -25,8 +25,8 @@ from ray_cluster import two_nodes
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-# Ray tasks of this program run on both nodes. Of those that clean, the ones on the doomed node never
-# end, and the others wait until it has one: a node that is quick could run them all by itself.
+# Ray tasks of this program run on both nodes. Of those that clean, the ones on the doomed node
+# never end, and the others wait until it has one: a quick node could run them all by itself.
 PREPARE = """
 import pickle, sys, time
 from dataclasses import replace
