@@ -144,8 +144,11 @@ class Storage:
             selector = pafs.FileSelector(self._full(path), allow_not_found=True)
             return [info.base_name for info in self._filesystem.get_file_info(selector)]
         folder = self._local_root / path
-        # pyarrow.fs leaves out links to nothing.
-        return os.listdir(folder) if folder.exists() else []
+        # Another process may delete it in between.
+        with contextlib.suppress(FileNotFoundError):
+            # pyarrow.fs leaves out links to nothing.
+            return os.listdir(folder) if folder.exists() else []
+        return []
 
     def read_bytes(self, path: str) -> bytes:
         """The content of ``path``.
