@@ -22,7 +22,7 @@ from mlflow_server import MlflowServer, Proxy
 from pipeline.errors import OutageError
 from pipeline.storage import Storage
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -96,7 +96,11 @@ def train(run: TrackedRun, *steps: int) -> None:
         run.curve([("train/loss", loss, step), ("by_tokens/train/loss", loss, step * 1000)])
 
 
-def test_a_server_that_answers_nothing_holds_nobody_up(here: Here, proxy: Proxy) -> None:
+def test_a_server_that_answers_nothing_holds_nobody_up(
+    here: Here, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A slow disk may take half a minute for what is said meanwhile.
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "300")
     proxy.open.clear()
     run = here.run(proxy.url)
     run.params({"train.seed": 1})

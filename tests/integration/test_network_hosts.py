@@ -16,7 +16,7 @@ import pytest
 from command_line import REPOSITORY, environment
 from network_hosts import Network, network, why_not
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 # A packet, and a second for the answer, again and again until there is one or the time is up.
 REACH = """

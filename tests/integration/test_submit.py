@@ -28,7 +28,7 @@ from pipeline.errors import AnuvadError, LostJobError
 from ray_token import RAY_TOKEN
 from tls_front import tls_front
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 SECRETS = {
     "RAY_AUTH_TOKEN": RAY_TOKEN,

@@ -13,7 +13,7 @@ import pytest
 from command_line import ANUVAD, SEED, environment
 from ray_cluster import two_nodes
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 # A cluster of the test's own, on this machine only, that misses a killed node after three seconds.
 # One that is only slow, as the machine is busy, must not be taken for it.

@@ -26,7 +26,7 @@ from pipeline.runner import run_here
 from pipeline.stages import prepare
 from pipeline.storage import Storage
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 ENDED = 3
 """Tasks of a stage that have to have ended before it is interrupted."""

@@ -23,7 +23,7 @@ from pipeline.tensorize import TensorizeConfig
 from pipeline.tokenizer import TokenizerConfig
 from ray_cluster import two_nodes
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 # Ray tasks of this program run on both nodes. Of those that clean, the ones on the doomed node
 # never end, and the others wait until it has one: a quick node could run them all by itself.
