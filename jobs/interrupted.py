@@ -14,6 +14,7 @@ from dataclasses import asdict
 
 from pipeline import artifacts
 from pipeline.artifacts import ArtifactSpec, differences, in_words
+from pipeline.errors import ArtifactError
 from pipeline.storage import Storage
 
 CHECKPOINTS = "checkpoints"
@@ -65,8 +66,9 @@ def _begun(storage: Storage) -> Iterator[tuple[ArtifactSpec, int]]:
         try:
             data = json.loads(storage.read_bytes(path))
             spec = ArtifactSpec(data["stage"], data["settings"], data["code"], data["parents"])
-        except (ValueError, KeyError, TypeError):
-            # What can't be read explains nothing, and nothing but words depends on it.
+        except (ArtifactError, ValueError, KeyError, TypeError):
+            # What can't be read, or went with the end of its training just now, explains nothing,
+            # and nothing but words depends on it.
             continue
         if artifacts.find(storage, spec) is None:
             yield spec, max(updates)

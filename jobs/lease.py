@@ -217,7 +217,12 @@ def _try(storage: Storage, name: str, token: int) -> Lease | None:
     holder = Holder(
         token, socket.gethostname(), this_machine(), process.pid, process.create_time(), now
     )
-    if not storage.create(_path(name, token, "json"), json.dumps(asdict(holder)).encode()):
+    path = _path(name, token, "json")
+    if not storage.create(path, json.dumps(asdict(holder)).encode()):
+        return None
+    if _highest(storage, name) != token:
+        # Others were quicker by so much that this turn is over, and its traces were removed.
+        storage.delete(path)
         return None
     taken = Lease(storage, name, holder)
     for file in storage.list(f"{LOCKS}/{name}"):

@@ -93,7 +93,7 @@ def lean_trainer(is_own_ray: bool) -> Any:
     class LeanTrainer(TorchTrainer):
         # Not public: in a Ray that has it otherwise the processes start, and do no harm.
         def _create_default_callbacks(self) -> list[Any]:
-            found: list[Any] = super()._create_default_callbacks()
+            found: list[Any] = super()._create_default_callbacks()  # type: ignore[misc]
             return [callback for callback in found if type(callback).__name__ not in unneeded]
 
     return LeanTrainer

@@ -88,10 +88,13 @@ class Cluster:
     def await_nodes(self, count: int) -> None:
         """Return when Ray counts so many nodes as alive, the head among them."""
         deadline = time.monotonic() + _PATIENCE_S
+        nodes = None
         while time.monotonic() < deadline:
-            nodes = self.ask("/api/v0/nodes")["data"]["result"]["result"]
-            if sum(node["state"] == "ALIVE" for node in nodes) == count:
-                return
+            # A head that is busy with those that come and go may be too late with its answer.
+            with contextlib.suppress(OSError):
+                nodes = self.ask("/api/v0/nodes")["data"]["result"]["result"]
+                if sum(node["state"] == "ALIVE" for node in nodes) == count:
+                    return
             time.sleep(0.2)
         raise AssertionError(f"Ray must have {count} nodes, but has {nodes}")
 

@@ -7,6 +7,8 @@ import socket
 import threading
 from typing import Self
 
+from ports import own_port
+
 
 class CutLine:
     """Hands bytes on between its own port and another; a context manager.
@@ -18,8 +20,8 @@ class CutLine:
     def __init__(self, to_port: int) -> None:
         self._to_port = to_port
         self._ends: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
+        self.port = own_port()
+        self._listener = socket.create_server(("127.0.0.1", self.port))
 
     def cut(self) -> None:
         """End all connections, and refuse new ones."""

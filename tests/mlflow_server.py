@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from command_line import environment
+from ports import own_port
 
 
 class MlflowServer:
@@ -29,9 +30,7 @@ class MlflowServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = own_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:

@@ -256,7 +256,7 @@ def train_with_workers(
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(timeout=90)
+        worker.join(timeout=200)
     codes = [worker.exitcode for worker in workers]
     for worker in workers:
         worker.kill()

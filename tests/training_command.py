@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -59,7 +60,9 @@ class Command:
         self._process.kill()
         self._process.communicate()
         for process in self.processes():
-            os.kill(process, signal.SIGKILL)
+            # Ray's end by themselves, too.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     @property
     def id(self) -> int:

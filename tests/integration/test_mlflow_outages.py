@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from mlflow_server import MlflowServer, Proxy
 from pipeline.errors import OutageError
 from pipeline.storage import Storage
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -97,7 +96,11 @@ def train(run: TrackedRun, *steps: int) -> None:
         run.curve([("train/loss", loss, step), ("by_tokens/train/loss", loss, step * 1000)])
 
 
-def test_a_server_that_answers_nothing_holds_nobody_up(here: Here, proxy: Proxy) -> None:
+def test_a_server_that_answers_nothing_holds_nobody_up(
+    here: Here, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A slow disk may take half a minute for what is said meanwhile.
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "300")
     proxy.open.clear()
     run = here.run(proxy.url)
     run.params({"train.seed": 1})
@@ -126,10 +129,10 @@ def test_a_server_that_answers_500_is_told_everything_as_soon_as_it_does_not(
     train(run, 10)
     here.wait_until_taken()
     proxy.status = 500
-    asked = len(proxy.requests)
     train(run, 20, 30)
     run.tags({"anuvad.licence": "MIT"})
-    while len(proxy.requests) == asked:
+    # It was refused, and not only asked.
+    while not here.warnings:
         time.sleep(0.05)
     assert here.journal.pending() == 3
     proxy.status = None
@@ -290,10 +293,10 @@ def test_a_run_that_is_deleted_while_it_is_told_things_is_made_anew(
 
 @pytest.mark.parametrize("outage", ["down", "broken"])
 def test_who_needs_the_run_itself_is_told_of_an_outage(
-    here: Here, proxy: Proxy, outage: str, free_port: Callable[[], int]
+    here: Here, proxy: Proxy, outage: str
 ) -> None:
     proxy.status = 500
-    uri = proxy.url if outage == "broken" else f"http://127.0.0.1:{free_port()}"
+    uri = proxy.url if outage == "broken" else "http://127.0.0.1:9"
     run = here.run(uri)
     with pytest.raises(OutageError, match="MLflow must open the run, but: "):
         run.mlflow_id()
@@ -301,15 +304,3 @@ def test_who_needs_the_run_itself_is_told_of_an_outage(
     if outage == "broken":
         assert run.mlflow_id() == here.the_run().info.run_id
     run.end()
-
-
-@pytest.fixture
-def free_port() -> Callable[[], int]:
-    import socket
-
-    def find() -> int:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            return int(free.getsockname()[1])
-
-    return find

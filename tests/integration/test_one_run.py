@@ -22,7 +22,7 @@ from training_on_ray import TINY, Fault, with_fault
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
     # Ray warns of its own settings when it is imported, MLflow of its own code and of signatures.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*An input example was not provided"),

@@ -23,7 +23,7 @@ from six_pairs import SIX, learn_six_pairs
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(600),
     # MLflow says this of its own code, as it is imported, and that of a signature that we give it.
     pytest.mark.filterwarnings("ignore:.*An input example was not provided"),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),

@@ -26,7 +26,7 @@ from jobs.schedule import schedule, schedule_of, submission_id
 from jobs.shipped_code import Shipment, ship
 from pipeline.errors import AnuvadError, ConfigError
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 UTC = datetime.UTC
 
@@ -192,7 +192,6 @@ def test_the_job_of_a_fire_has_its_model_and_its_moment_in_its_name() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_without_a_cluster_a_fire_retrains_on_a_ray_that_is_started_for_it(tmp_path: Path) -> None:
     settings = ["train.max_updates=20", "train.validate_every=20"]
     command = [sys.executable, "-m", "jobs.schedule", str(SEED), f"storage={tmp_path}/storage"]

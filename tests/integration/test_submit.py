@@ -15,7 +15,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ from pipeline.errors import AnuvadError, LostJobError
 from ray_token import RAY_TOKEN
 from tls_front import tls_front
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 SECRETS = {
     "RAY_AUTH_TOKEN": RAY_TOKEN,
@@ -41,9 +40,21 @@ CODE = [sys.executable, "-m", "jobs.submit"]
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def hold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """While this file is there, no job of the server comes as far as its Python."""
+    return tmp_path_factory.mktemp("tools") / "hold"
+
+
+@pytest.fixture(scope="module")
+def address(hold: Path) -> Iterator[str]:
     """The address of a job server whose PATH has no Python of ours."""
-    ours = environment(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=RAY_TOKEN, PATH="/usr/bin:/bin")
+    # With it a job looks for its Python.
+    sed = hold.with_name("sed")
+    wait = f"while [ -e {hold} ]; do sleep 0.1; done"
+    sed.write_text(f'#!/bin/sh\n{wait}\nPATH=/usr/bin:/bin exec sed "$@"\n')
+    sed.chmod(0o755)
+    path = f"{sed.parent}:/usr/bin:/bin"
+    ours = environment(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=RAY_TOKEN, PATH=path)
     ours.pop("PYTHONPATH", None)
     with job_server(ours, Path("/")) as found:
         yield found
@@ -71,6 +82,32 @@ def submit(address: str, folder: Path, *words: str, **changed: str) -> Finished:
     return run([*CODE, str(SEED), "--address", address, *words], folder, env=here(**changed))
 
 
+def submit_twice(address: str, folder: Path, hold: Path, *words: str) -> list[Finished]:
+    """Two commands that are the same, at one moment; the job is held until both know of it."""
+    command = [*CODE, str(SEED), "--address", address, *words]
+    hold.touch()
+    try:
+        started = [
+            subprocess.Popen(
+                command,
+                cwd=folder,
+                env=here(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        said = [process.stderr.readline() for process in started if process.stderr]
+    finally:
+        hold.unlink()
+    ended = [process.communicate() for process in started]
+    return [
+        Finished(process.returncode, out, first + rest)
+        for process, first, (out, rest) in zip(started, said, ended, strict=True)
+    ]
+
+
 def asked(url: str) -> str:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {RAY_TOKEN}"})
     with urllib.request.urlopen(request, timeout=30) as answer:
@@ -78,13 +115,11 @@ def asked(url: str) -> str:
 
 
 def test_two_submits_at_one_moment_are_one_job_with_its_exit_code_and_no_secret(
-    address: str, tmp_path: Path
+    address: str, hold: Path, tmp_path: Path
 ) -> None:
     # An option that there is not ends the job with 2, which Ray itself calls 1.
     words = ("promote", f"storage={tmp_path}/storage", "--", "--nosuch")
-    with ThreadPoolExecutor(2) as pool:
-        both = [pool.submit(submit, address, tmp_path, *words) for _ in range(2)]
-        done = [each.result() for each in both]
+    done = submit_twice(address, tmp_path, hold, *words)
     assert [each.code for each in done] == [2, 2], done
     assert done[0].out == done[1].out
     assert "No such option: --nosuch" in done[0].out
@@ -227,11 +262,12 @@ class LostAnswer(CutLine):
 def test_a_job_that_was_taken_without_an_answer_is_not_started_twice_and_is_followed(
     address: str, with_token: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_jobs, "_REQUEST_S", (10.0, 3.0))
     with (
         LostAnswer(int(address.rpartition(":")[2])) as line,
         cluster_jobs(f"http://127.0.0.1:{line.port}") as jobs,
     ):
+        # Who asks first, for its version, is not asked again.
+        monkeypatch.setattr(ray_jobs, "_REQUEST_S", (10.0, 3.0))
         assert not jobs.submit("taken", f"echo once >> {tmp_path}/count; exit 7", None, 1.0)
         assert line.lost is not None
         assert jobs.follow("taken", io.StringIO(), print).code == 7

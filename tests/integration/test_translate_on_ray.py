@@ -175,6 +175,8 @@ def kill_halfway(arguments: list[str], cwd: Path, is_halfway: Callable[[], bool]
         while not is_halfway():
             assert process.poll() is None, "the command ended before it could be killed"
             time.sleep(0.005)
+        # It alone writes records, and looking for what it has started takes a while.
+        process.send_signal(signal.SIGSTOP)
         family = psutil.Process(process.pid).children(recursive=True)
     finally:
         process.kill()

@@ -8,7 +8,7 @@ import pytest
 
 from command_line import Finished, anuvad
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 PAIRS = [(f"The river has {n} houses.", f"नदी पर {n} घर हैं।") for n in range(1, 31)]
 

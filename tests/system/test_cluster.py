@@ -10,7 +10,7 @@ import pytest
 from command_line import SEED, anuvad
 from ray_cluster import OPEN, two_open_nodes
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

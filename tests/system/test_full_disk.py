@@ -27,7 +27,7 @@ from pipeline.runner import run_here
 from pipeline.stages import prepare
 from pipeline.storage import Storage, sha256_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DISK_BYTES = 8 << 20
 GO_ON = """

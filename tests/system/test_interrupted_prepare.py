@@ -26,10 +26,13 @@ from pipeline.runner import run_here
 from pipeline.stages import prepare
 from pipeline.storage import Storage
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 ENDED = 3
 """Tasks of a stage that have to have ended before it is interrupted."""
+
+PATIENCE_S = 120.0
+"""For processes of a command that has ended to follow it, on a machine however busy."""
 
 # They hold no task, and outlive their raylet by a minute and more.
 RAYS_OWN = {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
@@ -74,10 +77,11 @@ class Command:
         if not self._process.stderr.closed:
             self._process.communicate()
 
-    def wait_for(self, folder: Path, stage: str) -> None:
-        """Return when the stage is in the middle of its work."""
+    def stop_in(self, folder: Path, stage: str) -> None:
+        """Stop the driver, who alone ends a stage, while the stage is in the middle of its work."""
         while self._process.poll() is None:
             if is_under_way(folder, stage):
+                self._process.send_signal(signal.SIGSTOP)
                 return
             time.sleep(0.002)
         pytest.fail(f"it ended before {stage} was seen under way:\n{self._process.stderr.read()}")
@@ -91,17 +95,27 @@ class Command:
         self._remember()
         if what == signal.SIGINT:
             os.killpg(self._process.pid, what)
+            self._process.send_signal(signal.SIGCONT)
         else:
             self._process.kill()
+        deadline = time.monotonic() + PATIENCE_S
+        while (names := self._alive()) - RAYS_OWN and time.monotonic() < deadline:
+            time.sleep(0.1)
         # Who inherited the pipe keeps it open until it has ended too.
-        _, alive = psutil.wait_procs(self._started, timeout=15)
-        names = set()
-        for process in alive:
+        for process in self._started:
             with contextlib.suppress(psutil.NoSuchProcess):
-                names.add(process.name())
                 process.kill()
         said = self._process.communicate()[1].splitlines()
         return self._process.returncode, said[-1] if said else "", names
+
+    def _alive(self) -> set[str]:
+        """The names of its processes that have not ended."""
+        names = set()
+        for process in self._started:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    names.add(process.name())
+        return names
 
     def _remember(self) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -138,7 +152,7 @@ def test_a_prepare_that_is_interrupted_in_each_stage_goes_on_and_makes_the_same_
         ("tensorize", signal.SIGKILL, -signal.SIGKILL),
     ):
         with Command(config) as command:
-            command.wait_for(folder, stage)
+            command.stop_in(folder, stage)
             seen, last, alive = command.end(what)
         assert seen == code
         assert alive <= RAYS_OWN

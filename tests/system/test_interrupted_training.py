@@ -14,7 +14,7 @@ import pytest
 from command_line import SEED, Finished, anuvad
 from training_command import SETTINGS, Command, undisturbed_weights, weights
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def to_a_worker(command: Command) -> None:
@@ -109,6 +109,8 @@ def test_a_retraining_that_is_ended_again_and_again_goes_on_to_the_same_weights_
 
 RARELY = ("compute.num_workers=2", "train.micro_batches=2", "train.max_updates=2000")
 RARELY += ("train.validate_every=1000", "train.checkpoint_every=1000", "train.log_every=10")
+# On a busy machine half a minute may be over before a checkpoint stands.
+RARELY += ("compute.grace_s=300",)
 
 
 def test_a_sigterm_saves_where_it_stands_and_a_second_one_ends_it_at_once(tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_a_sigterm_saves_where_it_stands_and_a_second_one_ends_it_at_once(tmp_pa
     with Command(tmp_path / "storage", RARELY) as command:
         assert command.wait_for_line("train      goes on").split()[-1] == f"{update:,}"
         command.wait_for_line("train      update")
-        # Its workers stand still, so that it waits for its grace period to end, half a minute.
+        # Its workers stand still, so that it waits for its grace period to end.
         for worker in command.processes("ray::RayTrainWorker"):
             os.kill(worker, signal.SIGSTOP)
         # Two that come before the first is taken are one, so: until it has ended.

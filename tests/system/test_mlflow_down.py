@@ -11,7 +11,7 @@ from jobs.registry import Registry
 from jobs.tracking import open_mlflow
 from mlflow_server import MlflowServer, Proxy
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def train(command: str, storage: Path, uri: str, name: str, *more: str) -> Finished:

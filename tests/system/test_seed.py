@@ -18,7 +18,7 @@ import pytest
 from command_line import SEED, Finished, anuvad, run
 from html_page import Page
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 PAIRS = {
     "hello": "नमस्ते",

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,12 +26,13 @@ from jobs.tracking import open_mlflow
 from mlflow_server import MlflowServer
 from model.config import DecodeConfig
 from model.translator import Translator, content_hash
+from ports import own_port
 from six_pairs import SIX, learn_six_pairs
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
     pytest.mark.filterwarnings("ignore:.*An input example was not provided"),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
 ]
@@ -83,9 +83,7 @@ def mlflow_models(*arguments: str | Path) -> list[str]:
 @pytest.fixture(scope="module")
 def served(registered: Registered) -> Iterator[str]:
     """The address of ``mlflow models serve``."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = own_port()
     command = mlflow_models("serve", "-m", registered.uri, "--env-manager", "local")
     process = subprocess.Popen(
         [*command, "-h", "127.0.0.1", "-p", str(port)],

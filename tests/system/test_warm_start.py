@@ -12,7 +12,7 @@ import pytest
 from command_line import SEED, Finished, anuvad
 from command_line import run as command
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 CHAMPION = "train.init_from=models:/seed@champion"
 

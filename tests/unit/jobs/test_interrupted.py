@@ -104,3 +104,13 @@ def test_a_note_that_can_not_be_read_says_nothing(storage: Storage, damage: byte
     interrupt(storage, spec_of(), 20)
     storage.write_bytes(f"{folder_of(spec_of().id)}/{MADE_OF}", damage)
     assert nearest_other(storage, spec_of(seed=2)) is None
+
+
+def test_one_that_ends_as_it_is_looked_at_says_nothing(storage: Storage) -> None:
+    class Ending(Storage):
+        def read_bytes(self, path: str) -> bytes:
+            self.delete(folder_of(spec_of().id))
+            return super().read_bytes(path)
+
+    interrupt(storage, spec_of(), 20)
+    assert nearest_other(Ending(storage.uri), spec_of(seed=2)) is None

@@ -8,12 +8,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from command_line import REPOSITORY
+from jobs import lease as leases
 from jobs.lease import holders, lease
 from pipeline.errors import BusyError, LostLockError
 from pipeline.storage import Storage
@@ -157,13 +159,61 @@ def test_a_process_that_got_the_number_of_a_dead_one_is_not_taken_for_it(
     assert "has died" in notices[0]
 
 
-def test_one_elsewhere_that_lives_is_waited_for(storage: Storage, tmp_path: Path) -> None:
+class Late(Storage):
+    """Where the first file is made only after three other turns were taken and have ended."""
+
+    is_late = False
+
+    def create(self, path: str, data: bytes) -> bool:
+        if not self.is_late:
+            self.is_late = True
+            for _ in range(3):
+                with lease(Storage(self.uri), NAME, pytest.fail):
+                    pass
+        return super().create(path, data)
+
+
+def test_who_looked_long_ago_takes_no_turn_that_is_over(storage: Storage, tmp_path: Path) -> None:
+    with lease(storage, NAME, pytest.fail):
+        pass
+    with lease(Late(str(tmp_path)), NAME, pytest.fail) as held:
+        held.check()
+        assert held.holder.token == 5
+        assert holders(storage) == {NAME: held.holder}
+    # Nor is anything left of the turn that it tried to take.
+    assert not list((tmp_path / "locks" / NAME).glob("00000002.*"))
+
+
+class BeatClock:
+    """A watch that goes on by fifty seconds with each beat of the first turn."""
+
+    def __init__(self, folder: Path) -> None:
+        self._beat = folder / "locks" / NAME / "00000001.beat"
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def sleep(self, _: float) -> None:
+        before = self._read()
+        while self._read() == before:
+            time.sleep(0.01)
+        self._now += 50
+
+    def _read(self) -> bytes:
+        return self._beat.read_bytes() if self._beat.exists() else b""
+
+
+def test_one_elsewhere_that_lives_is_waited_for(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Other(tmp_path):
         is_elsewhere(tmp_path, 1)
-        # Its beats come twenty times in what would make it stale.
+        monkeypatch.setattr(leases, "time", BeatClock(tmp_path))
+        # Three times as long as one who is silent, but never for so long without a beat.
         with (
             pytest.raises(BusyError, match="on node-7 since"),
-            lease(storage, NAME, pytest.fail, wait_s=2, stale_s=1),
+            lease(storage, NAME, pytest.fail, wait_s=180, stale_s=60),
         ):
             pass
 

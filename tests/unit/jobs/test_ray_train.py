@@ -14,7 +14,10 @@ def callbacks(trainer: Any) -> set[str]:
     return {type(callback).__name__ for callback in trainer(print)._create_default_callbacks()}
 
 
-@pytest.mark.integration  # Ray Train is seconds of imports
+# Ray Train is seconds of imports.
+@pytest.mark.integration
+# The callback for datasets copies all settings of Ray Data, some of which are out of date.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize(
     ("is_own_ray", "left_out"),
     [

@@ -355,7 +355,7 @@ def test_the_same_segmentations_are_drawn_in_another_process(
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_prepare_elsewhere, args=(drawn, str(elsewhere)))
     process.start()
-    process.join(timeout=60)
+    process.join(timeout=200)
     assert process.exitcode == 0
     assert artifacts.load(Storage(str(elsewhere)), here.id).files == here.files
 

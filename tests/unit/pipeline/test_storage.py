@@ -111,6 +111,20 @@ def test_a_file_in_the_place_of_a_folder_that_is_listed_is_named(tmp_path: Path)
         Storage(str(tmp_path)).list("taken")
 
 
+def test_a_folder_that_another_process_deletes_as_it_is_listed_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ended").mkdir()
+
+    def late(folder: Path) -> list[str]:
+        folder.rmdir()
+        return listdir(folder)
+
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", late)
+    assert Storage(str(tmp_path)).list("ended") == []
+
+
 def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(ArtifactError, match=rf"{tmp_path}/taken must be writable.*directory"):
