@@ -31,7 +31,7 @@ from jobs.signals import (
     was_terminated,
 )
 from jobs.terminal import harmless
-from pipeline.errors import AnuvadError, BusyError, ConfigError, OutageError
+from pipeline.errors import AnuvadError, ConfigError, OutageError, UnderWayError
 
 if TYPE_CHECKING:
     from jobs.context import JobContext
@@ -257,7 +257,7 @@ def retrain(
 
         try:
             result = retraining.retrain(job, sys.argv, force)
-        except BusyError as error:
+        except UnderWayError as error:
             if as_json:
                 _print_json(retraining.busy_json(error))
             else:
