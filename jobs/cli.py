@@ -772,7 +772,7 @@ def _job(
 
 @contextlib.contextmanager
 def _user_errors(terminated: int = EXIT_TERMINATED) -> Iterator[None]:
-    take_sigterm()
+    take_sigterm(terminated)
     try:
         yield
     except AnuvadError as error:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 
 from command_line import REPOSITORY
 
@@ -19,7 +20,7 @@ def ask():
     print("asked", flush=True)
     if sys.argv[2] == "heeds":
         asked.set()
-take_sigterm()
+take_sigterm(int(sys.argv[3]))
 child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
 try:
     with graceful(ask, float(sys.argv[1])):
@@ -41,10 +42,10 @@ finally:
 class Command:
     """The command above, at work."""
 
-    def __init__(self, grace_s: float, heeds: bool) -> None:
+    def __init__(self, grace_s: float, heeds: bool, exit_code: int = 75) -> None:
         how = "heeds" if heeds else "does not"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, str(grace_s), how],
+            [sys.executable, "-c", COMMAND, str(grace_s), how, str(exit_code)],
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             text=True,
@@ -82,12 +83,15 @@ def test_who_does_not_is_interrupted_when_the_grace_period_is_over() -> None:
         assert command.process.wait() == 0
 
 
-def test_a_second_sigterm_ends_it_and_its_children_at_once() -> None:
-    with Command(grace_s=100, heeds=False) as command:
+@pytest.mark.parametrize("code", [75, 143])
+def test_a_second_sigterm_ends_it_and_its_children_at_once_with_the_code_of_the_first(
+    code: int,
+) -> None:
+    with Command(grace_s=100, heeds=False, exit_code=code) as command:
         command.terminate()
         assert command.line() == "asked"
         command.terminate()
-        assert command.process.wait() == 75
+        assert command.process.wait() == code
         assert command.line() == ""
         assert not psutil.pid_exists(command.child) or is_a_zombie(command.child)
 
