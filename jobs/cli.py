@@ -225,7 +225,7 @@ def rollback(
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="For the record.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Put the champion before the present one, or another version, back.
+    """Put the champion of before, or another version, back.
 
     Each takes back the last move of the champion that was not taken back: two in a row go back two,
     and one after --to goes back to where that was asked for.

@@ -3,8 +3,8 @@
 A scheduler, a cluster that takes a machine back, or ``kill`` sends it. While a training is under
 way (:func:`graceful`) it is asked to pause, and has a grace period for that. Then, and elsewhere at
 once, the command is interrupted, which leaves no process of Ray's behind and its MLflow run marked
-KILLED. A second SIGTERM ends this process and all that it started at once, with the exit code of the
-first: nothing is saved then, and the same command goes on from what was saved before.
+KILLED. A second SIGTERM ends this process and all that it started at once, with the exit code of
+the first: nothing is saved then, and the same command goes on from what was saved before.
 """
 
 from __future__ import annotations
