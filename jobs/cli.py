@@ -31,7 +31,7 @@ from jobs.signals import (
     was_terminated,
 )
 from jobs.terminal import harmless
-from pipeline.errors import AnuvadError, BusyError, ConfigError, OutageError
+from pipeline.errors import AnuvadError, ConfigError, OutageError, UnderWayError
 
 if TYPE_CHECKING:
     from jobs.context import JobContext
@@ -196,10 +196,9 @@ def promote(
 ) -> None:
     """Let the gate judge the challenger and name the champion."""
     with _job(config, overrides, reads_registry=True) as job:
-        from jobs.evaluate import corpus_of, pick_version
-        from jobs.promote import promote as run_job
+        from jobs.promote import promote_asked
 
-        promotion = run_job(job, pick_version(job, model), corpus_of(job))
+        promotion = promote_asked(job, model)
         if as_json:
             _print_json(promotion.as_json())
         else:
@@ -226,7 +225,11 @@ def rollback(
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="For the record.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Put the champion of before, or another version, back."""
+    """Put the champion of before, or another version, back.
+
+    Each takes back the last move of the champion that was not taken back: two in a row go back two,
+    and one after --to goes back to where that was asked for.
+    """
     with _job(config, overrides, reads_registry=True) as job:
         from jobs.rollback import rollback as run_job
 
@@ -257,7 +260,7 @@ def retrain(
 
         try:
             result = retraining.retrain(job, sys.argv, force)
-        except BusyError as error:
+        except UnderWayError as error:
             if as_json:
                 _print_json(retraining.busy_json(error))
             else:
@@ -769,7 +772,7 @@ def _job(
 
 @contextlib.contextmanager
 def _user_errors(terminated: int = EXIT_TERMINATED) -> Iterator[None]:
-    take_sigterm()
+    take_sigterm(terminated)
     try:
         yield
     except AnuvadError as error:

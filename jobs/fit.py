@@ -20,6 +20,7 @@ from jobs.events import Event
 from jobs.interrupted import folder_of, nearest_other, note, was_interrupted
 from jobs.ownership import take_over
 from jobs.ray_train import run_workers
+from jobs.rounds import SAVED_BY
 from jobs.signals import was_terminated
 from jobs.train_worker import HISTORY, TRAINING, TrainOrder
 from jobs.warm_start import START, refuse_other_tokenizers_of
@@ -72,9 +73,8 @@ _CODE = (
 )
 
 
-# How often it is saved changes nothing about what is learnt; what a start's name stands for is
-# among the parents.
-_NOT_LEARNT_BY = {"checkpoint_every", "keep_checkpoints", "init_from"}
+# What a start's name stands for is among the parents.
+_NOT_LEARNT_BY = SAVED_BY | {"init_from"}
 
 
 def train_spec(

@@ -39,6 +39,7 @@ class Move:
         why: in a sentence.
         by: process and host.
         done: whether the alias is known to have moved; not so where the process ended in between.
+        undoes: whether it took back the last move that had not been taken back.
     """
 
     at: str
@@ -48,6 +49,7 @@ class Move:
     why: str
     by: str
     done: bool
+    undoes: bool = False
 
 
 @contextlib.contextmanager
@@ -63,9 +65,16 @@ def moving(job: JobContext, model: str) -> Iterator[Lease]:
 
 
 def move_champion(
-    registry: Registry, held: Lease, to: Version, before: Version | None, how: str, why: str
+    registry: Registry,
+    held: Lease,
+    to: Version,
+    before: Version | None,
+    how: str,
+    why: str,
+    *,
+    undoes: bool = False,
 ) -> None:
-    """Point ``champion`` at a version, and write down that and why.
+    """Point ``champion`` at a version, and write down that and why; see :class:`Move`.
 
     Raises:
         LostLockError: if the lock was taken over; the alias is where it was.
@@ -82,6 +91,7 @@ def move_champion(
         why=why,
         by=f"process {holder.process} on {holder.host}, turn {holder.token}",
         done=False,
+        undoes=undoes,
     )
     held.check()
     registry.set_tags(to, {tag: _json(move)})
@@ -99,6 +109,40 @@ def history(versions: Sequence[Version]) -> list[Move]:
         if key.startswith(MOVE_TAG)
     }
     return [found[key] for key in sorted(found, reverse=True)]
+
+
+def trail(moves: Sequence[Move], champion: str) -> list[str | None]:
+    """The champions that a rollback goes back through, the present one last.
+
+    It holds whom each move put on top, but for moves that were taken back: after 1 → 2 → 3 and one
+    step back it is 1, 2. None stands for what nobody wrote down: a person moved the alias, or the
+    version that a move was on record with was deleted. What is below the first is that there was
+    no champion.
+
+    Args:
+        moves: see :func:`history`.
+        champion: the number of the version that is the champion.
+    """
+    # Where the alias was when the next one began, which tells whether one was done that may not be.
+    then = (champion, *(move.before for move in moves))
+    done = [m for m, seen in zip(moves, then, strict=False) if m.done or m.champion == seen]
+    found: list[str | None] = []
+    for move in reversed(done):
+        found = _standing_on(found, move.before)
+        if not move.undoes:
+            found.append(move.champion)
+        elif move.champion in found[:-1]:
+            del found[len(found) - found[-2::-1].index(move.champion) - 1 :]
+        else:
+            found += [None, move.champion]
+    return _standing_on(found, champion)
+
+
+def _standing_on(found: list[str | None], champion: str | None) -> list[str | None]:
+    """The same with this champion on top, however it came there; empty if there is none."""
+    if champion is None:
+        return []
+    return found if found and found[-1] == champion else [*found, None, champion]
 
 
 def _json(move: Move) -> str:

@@ -10,6 +10,7 @@ from jobs.context import JobContext
 from jobs.lock import hold
 from pipeline import stages
 from pipeline.artifacts import ArtifactSpec
+from pipeline.errors import BusyError
 from pipeline.runner import Runner
 from pipeline.stages import StageResult
 
@@ -28,22 +29,44 @@ class Prepared:
 
 
 def run_stages(
-    job: JobContext, until: str | None = None, planned: Mapping[str, ArtifactSpec] | None = None
+    job: JobContext,
+    until: str | None = None,
+    planned: Mapping[str, ArtifactSpec] | None = None,
+    waits: bool = False,
 ) -> dict[str, StageResult]:
     """The data stages, up to ``until``; where one has to run, under the lock of the storage's data.
 
-    ``planned`` is what :func:`pipeline.stages.specs` answered, for a caller that has asked.
+    Args:
+        job: the job.
+        until: the last stage that is wanted; all of them if None.
+        planned: what :func:`pipeline.stages.specs` answered, for a caller that has asked.
+        waits: while another command makes artifacts in this storage, for however long that takes,
+            as nobody is there at night to start this one again.
 
     Raises:
-        BusyError: if another command makes artifacts in this storage.
+        BusyError: if another command makes artifacts in this storage, and nobody ``waits`` for it.
     """
     with contextlib.ExitStack() as held:
 
         def get_runner() -> Runner:
-            held.enter_context(hold(job.storage, "data"))
+            _take_turn(job, held, waits)
             return job.runner()
 
         return stages.prepare(job.data, job.storage, get_runner, job.console, until, planned)
+
+
+def _take_turn(job: JobContext, held: contextlib.ExitStack, waits: bool) -> None:
+    """Hold the lock of the storage's data from here on, once it is free."""
+    while True:
+        try:
+            # It looks for half a second, so this loop needs no pause of its own.
+            held.enter_context(hold(job.storage, "data"))
+            return
+        except BusyError as error:
+            if not waits:
+                raise
+            who = str(error).partition(";")[0]
+            job.console.doing("data", f"waits for its turn: {who}")
 
 
 def prepare(job: JobContext, command: Sequence[str]) -> Prepared:

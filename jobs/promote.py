@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from jobs.context import JobContext
-from jobs.evaluate import ScoredTest, evaluate, own_decode
+from jobs.evaluate import ScoredTest, corpus_of, evaluate, own_decode, pick_version
 from jobs.gate import Measured, Opponent, Verdict, decide
 from jobs.gate_config import GateConfig
 from jobs.hooks import run_hooks
@@ -63,6 +63,28 @@ class Promotion:
             "champion": self.champion.number if self.champion else None,
             "rules": [asdict(rule) for rule in self.verdict.rules],
         }
+
+
+def promote_asked(job: JobContext, model: str | None) -> Promotion:
+    """:func:`promote` what a person asks for; the challenger if ``model`` is None.
+
+    A challenger that was rolled back stays so unless it is named: who rolled it back did not take
+    the alias of challenger from it.
+
+    Raises:
+        RegistryError: if there is no such version, or none at all.
+        BusyError: see :func:`promote`.
+    """
+    challenger = pick_version(job, model)
+    champion = job.registry.by_alias(challenger.name, CHAMPION)
+    if model is None and ROLLED_BACK_TAG in challenger.tags and not _are_one(challenger, champion):
+        why = (
+            f"version {challenger.number} was rolled back: "
+            f"{challenger.tags.get(WHY_TAG, NO_REASON)}; `anuvad promote CONFIG --model "
+            f"{challenger.uri}` has it judged anew"
+        )
+        return Promotion(Verdict(False, why, ()), champion, None, {}, decided=False)
+    return promote(job, challenger, corpus_of(job))
 
 
 def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion:

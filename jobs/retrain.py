@@ -23,7 +23,7 @@ from jobs.registry import CHAMPION, Version
 from jobs.train import Trained, lock_name, train_under_lock
 from jobs.triggers import find_due
 from pipeline.artifacts import Artifact
-from pipeline.errors import BusyError, OutageError
+from pipeline.errors import BusyError, OutageError, UnderWayError
 
 
 @dataclass(frozen=True)
@@ -66,22 +66,26 @@ class Retrained:
 def retrain(job: JobContext, command: Sequence[str], force: bool = False) -> Retrained:
     """Prepare, train, register, evaluate, let the gate decide, and write the report.
 
+    While another command makes data in the storage it waits, as two models that are retrained at
+    one hour share one.
+
     Args:
         job: the job; from here on its configuration is that of the round, see :mod:`jobs.rounds`.
         command: what the user typed.
         force: train once more, though nothing is new.
 
     Raises:
-        BusyError: if another process retrains the same model in the same storage.
+        UnderWayError: if another process retrains the same model in the same storage.
+        BusyError: if another process is moving the champion for minutes.
     """
     # What the gate will need is asked for before hours of work.
     job.storage.require_create()
-    with hold(job.storage, lock_name(job.config)):
+    with _only_one(job):
         due = find_due(job, force)
         job.config = due.config
         for trigger in due.triggers:
             job.console.say("trigger", trigger)
-        trained = train_under_lock(job, command)
+        trained = train_under_lock(job, command, waits=True)
         corpus = trained.stages["corpus"].artifact
         with _version_stands(trained.version, command):
             evaluation = evaluate(job, trained.version, corpus, job.config.evaluation.tests)
@@ -93,18 +97,29 @@ def retrain(job: JobContext, command: Sequence[str], force: bool = False) -> Ret
 
 
 @contextlib.contextmanager
+def _only_one(job: JobContext) -> Iterator[None]:
+    """Hold the model's lock; what the block itself finds busy is another matter."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(hold(job.storage, lock_name(job.config)))
+        except BusyError as error:
+            raise UnderWayError(str(error)) from error
+        yield
+
+
+@contextlib.contextmanager
 def _version_stands(version: Version, command: Sequence[str]) -> Iterator[None]:
-    """Add to an outage of MLflow what is done already, and how to finish."""
+    """Add to what keeps the gate from deciding what is done already, and how to finish."""
     try:
         yield
-    except OutageError as error:
-        raise OutageError(
+    except (OutageError, BusyError) as error:
+        raise type(error)(
             f"{error}; version {version.number} of {version.name} is registered and what was "
             f"measured is kept, and the same command does the rest: {shlex.join(command)}"
         ) from error
 
 
-def busy_json(error: BusyError) -> dict[str, Any]:
+def busy_json(error: UnderWayError) -> dict[str, Any]:
     """What ``--json`` prints when another process is at it."""
     return {"run_id": None, "version": None, "promoted": False, "why": str(error), "tests": {}}
 

@@ -2,8 +2,9 @@
 
 writes  the alias ``champion``; on the version that is it no longer that it was rolled back, when
         and why; on the one that is, the move (:mod:`jobs.moves`)
-holds   a version that was rolled back keeps its verdict, so no retraining promotes it again; doing
-        it twice goes back two
+holds   a version that was rolled back keeps its verdict, so no retraining promotes it again; each
+        rollback takes back the last move that was not taken back: two in a row go back two
+        champions, and one after ``--to`` goes back to where that was asked for
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.context import JobContext
-from jobs.moves import move_champion, moving
+from jobs.moves import history, move_champion, moving, trail
 from jobs.registry import CHAMPION, Version
 from pipeline.errors import RegistryError
 
@@ -46,7 +47,8 @@ def rollback(job: JobContext, to: str | None = None, why: str = "") -> Rollback:
 
     Args:
         job: the job.
-        to: the number of a version; the champion before the present one if None.
+        to: the number of a version; if None, the champion from which the alias came to the present
+            one, see :func:`jobs.moves.trail`.
         why: for the record.
 
     Raises:
@@ -66,12 +68,8 @@ def rollback(job: JobContext, to: str | None = None, why: str = "") -> Rollback:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         held.check()
         registry.set_tags(champion, {ROLLED_BACK_TAG: now, WHY_TAG: why})
-        restored = {"anuvad.restored": now}
-        if BEFORE_TAG not in target.tags:
-            # It was never promoted; so that this can be undone in its turn.
-            restored[BEFORE_TAG] = champion.number
-        registry.set_tags(target, restored)
-        move_champion(registry, held, target, champion, "rolled back", why)
+        registry.set_tags(target, {"anuvad.restored": now})
+        move_champion(registry, held, target, champion, "rolled back", why, undoes=to is None)
     return Rollback(before=champion, champion=target, why=why)
 
 
@@ -81,7 +79,7 @@ def _target(versions: Sequence[Version], champion: Version, to: str | None) -> V
     Raises:
         RegistryError: if it is not among ``versions``, or see :func:`_number_before`.
     """
-    number = _number_before(champion) if to is None else to
+    number = _number_before(versions, champion) if to is None else to
     found = next((version for version in versions if version.number == number), None)
     if found is not None:
         return found
@@ -95,13 +93,17 @@ def _target(versions: Sequence[Version], champion: Version, to: str | None) -> V
     )
 
 
-def _number_before(champion: Version) -> str:
-    """The number of the version that the champion was promoted over.
+def _number_before(versions: Sequence[Version], champion: Version) -> str:
+    """The number of the version from which the alias came to the champion.
+
+    Where it was not anuvad that moved it there, of the version that the champion was promoted over
+    when it was promoted.
 
     Raises:
         RegistryError: if there was none, or nobody wrote it down.
     """
-    number = champion.tags.get(BEFORE_TAG)
+    _, *behind = reversed(trail(history(versions), champion.number))
+    number = (behind[0] or champion.tags.get(BEFORE_TAG)) if behind else "none"
     if number is None:
         raise RegistryError(
             f"which champion came before version {champion.number} must be known, but it was not "

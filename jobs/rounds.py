@@ -7,7 +7,8 @@ holds   without a trigger the same configuration is the same training: the versi
         no reason by itself; and a training that was begun is finished before another begins
 
 The hash is of what the configuration says about data, model and training, not of what it finds, so
-that new files are news of the same retraining, and other settings are another one.
+that new files are news of the same retraining, and other settings are another one; but for settings
+that change nothing about what comes out.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from pipeline.errors import ArtifactError
 from pipeline.storage import Storage
 
 RETRAININGS = "retrainings"
+SAVED_BY = {"checkpoint_every", "keep_checkpoints"}
+"""What of ``train`` says how a training is saved, and nothing about what is learnt."""
+
 _SECTIONS = {"corpus", "clean", "dedup", "tokenizer", "tensorize", "model", "train", "registry"}
+_ALIKE = {"dedup": {"partition_rows"}, "train": SAVED_BY}
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,6 @@ def begin(
 
 
 def _path(config: Config) -> str:
-    said = config.model_dump(mode="json", include=_SECTIONS)
+    said = config.model_dump(mode="json", include=_SECTIONS, exclude=_ALIKE)
     identity = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
     return f"{RETRAININGS}/{config.registry.name}-{identity}.json"

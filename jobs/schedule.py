@@ -4,7 +4,8 @@ reads   the configuration, and the clock
 writes  ``schedules/seed.json``, the next fire and how the last one ended, for ``anuvad status``
 holds   a fire is one Ray job, whose submission id is the model's name and the time of the fire: two
         schedulers of one model on one cluster start it once; a fire that comes while the one before
-        still runs is left out, since that one trains on all there is
+        still runs is left out, since that one trains on all there is; none is lost to a storage
+        that does not take what is written
 
 With an address the job runs on that cluster, with the code that is here, see jobs/shipped_code.py.
 Without one Ray is started here for each fire, and stopped after it.
@@ -110,28 +111,28 @@ def schedule(
     try:
         while True:
             fire = next(fires(cron, clock, now()))
-            said = _say(job.storage, said, next_fire=fire.isoformat())
+            said = _say(job, said, next_fire=fire.isoformat())
             job.console.say("schedule", f"next fire at {fire.astimezone(clock).isoformat(' ')}")
             while (left := (fire - now()).total_seconds()) > 0:
                 sleep(min(left, _LOOK_EVERY_S))
             name = submission_id(job.config.registry.name, fire)
-            said = _say(job.storage, said, next_fire=None, last_job=name, last_code=None)
+            said = _say(job, said, next_fire=None, last_job=name, last_code=None)
             try:
                 code = _fire(job, name, config, overrides, address, sleep)
-            except AnuvadError as error:
+            except (AnuvadError, OSError) as error:
                 # Nobody is there to start a scheduler anew that one bad night has ended.
                 if once:
                     raise
                 job.console.warn(f"{name}: {error}; the next fire is waited for")
-                code = error.exit_code
-            said = _say(job.storage, said, last_code=code)
+                code = error.exit_code if isinstance(error, AnuvadError) else 1
+            said = _say(job, said, last_code=code)
             if once:
                 return code
             missed = sum(1 for _ in _until(fires(cron, clock, fire), now()))
             if missed:
                 job.console.warn(f"{missed} fires came while {name} was running, and are left out")
     finally:
-        _say(job.storage, said, next_fire=None)
+        _say(job, said, next_fire=None)
 
 
 def submission_id(model: str, fire: datetime.datetime) -> str:
@@ -202,10 +203,15 @@ def _until(
         yield moment
 
 
-def _say(storage: Storage, said: Schedule, **changed: Any) -> Schedule:
+def _say(job: JobContext, said: Schedule, **changed: Any) -> Schedule:
+    """Put down what has changed; where the storage does not take it that is a warning."""
     said = Schedule(**asdict(said) | changed)
     text = json.dumps(asdict(said), ensure_ascii=False, indent=1)
-    storage.write_bytes(f"{SCHEDULES}/{said.model}.json", f"{text}\n".encode())
+    try:
+        job.storage.write_bytes(f"{SCHEDULES}/{said.model}.json", f"{text}\n".encode())
+    except (AnuvadError, OSError) as error:
+        # What is for `anuvad status` to tell must not cost a night.
+        job.console.warn(f"`anuvad status` will not tell how the schedule stands: {error}")
     return said
 
 

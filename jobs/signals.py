@@ -3,7 +3,8 @@
 A scheduler, a cluster that takes a machine back, or ``kill`` sends it. While a training is under
 way (:func:`graceful`) it is asked to pause, and has a grace period for that. Then, and elsewhere at
 once, the command is interrupted, which leaves no process of Ray's behind and its MLflow run marked
-KILLED. A second SIGTERM ends this process and all that it started at once.
+KILLED. A second SIGTERM ends this process and all that it started at once, with the exit code of
+the first: nothing is saved then, and the same command goes on from what was saved before.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 EXIT_TRY_AGAIN = 75
-"""EX_TEMPFAIL of sysexits.h: the same command, started again, goes on."""
+"""EX_TEMPFAIL of sysexits.h: schedulers start the same command again, and it goes on."""
 
 EXIT_TERMINATED = 128 + signal.SIGTERM
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -25,10 +26,18 @@ _terminated = threading.Event()
 _grace_is_over = threading.Event()
 _ask: Callable[[], None] | None = None
 _grace_s = 0.0
+_exit_code = EXIT_TRY_AGAIN
 
 
-def take_sigterm() -> None:
-    """From now on SIGTERM comes here; to be said again after ``ray.init``."""
+def take_sigterm(exit_code: int | None = None) -> None:
+    """From now on SIGTERM comes here; to be said again after ``ray.init``.
+
+    Args:
+        exit_code: of this process after a second one; as it was said before if None.
+    """
+    global _exit_code
+    if exit_code is not None:
+        _exit_code = exit_code
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _on_sigterm)
 
@@ -103,4 +112,4 @@ def end_at_once() -> None:
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
-    os._exit(EXIT_TRY_AGAIN)
+    os._exit(_exit_code)

@@ -95,7 +95,8 @@ def train(job: JobContext, command: Sequence[str]) -> Trained:
         command: what the user typed, for the run's record.
 
     Raises:
-        BusyError: if another process trains the same model in the same storage.
+        BusyError: if another process trains the same model in the same storage, or makes data in
+            it that this one needs.
     """
     with hold(job.storage, lock_name(job.config)):
         return train_under_lock(job, command)
@@ -106,8 +107,8 @@ def lock_name(config: Config) -> str:
     return f"retrain-{config.registry.name}"
 
 
-def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
-    """:func:`train`, for a caller that holds its lock."""
+def train_under_lock(job: JobContext, command: Sequence[str], waits: bool = False) -> Trained:
+    """:func:`train`, for a caller that holds its lock; ``waits``: see :func:`run_stages`."""
     from jobs.model_card import model_card
 
     config = job.config
@@ -126,7 +127,7 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
         weights = fetch_start(job, warm)
         said = f"starts from the weights of version {warm.number} of {warm.name}"
         job.console.say("train", said)
-    data = run_stages(job, planned=planned)
+    data = run_stages(job, planned=planned, waits=waits)
     require_tests(data["corpus"].artifact, config.evaluation.tests)
     registered = None
     if standing:

@@ -8,7 +8,8 @@
 
 The last two train on what was trained on before, so with the seed of the next round. All begin from
 the champion of the moment, if ``train.init_from`` says so. A training that was begun is gone on
-with, unless its data, settings or code are others by now.
+with, unless its data, settings or code are others by now; one that was done without a round, as by
+``anuvad train``, counts as the round that would have begun.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jobs.config import Config
-from jobs.registry import CHAMPION
+from jobs.registry import CHAMPION, Version
 from jobs.rounds import Round, begin, is_alias, pinned, read_round, write_round
 from pipeline import artifacts, stages
 from pipeline.artifacts import ArtifactSpec
@@ -65,21 +66,24 @@ def find_due(job: JobContext, force: bool) -> Due:
     """
     last = read_round(job.storage, job.config)
     data = stages.specs(job.data, job.storage)
-    number, standing = 0, job.config
+    number, standing, found = 0, job.config, None
     if last is not None:
         number, standing = last.number, pinned(job.config, last.start, last.number)
         if training_id(job, standing, data) == last.training:
+            found = last
             if (why := _not_done(job, last.training)) is not None:
                 return Due(standing, (why,))
-            if not (news := _new_revisions(job)):
-                again = "--force" if force else _old_age(job, last)
-                if again is None:
-                    return Due(standing, ())
-                return _begin(job, data, number + 1, [again])
-            return _begin(job, stages.specs(job.data, job.storage), number, news)
     if news := _new_revisions(job):
         data = stages.specs(job.data, job.storage)
-    return _begin(job, data, number, news + _changes(job, data, last))
+    if news or found is None:
+        whys = news if found else news + _changes(job, data, last)
+        due, found = _begin(job, data, number + 1 if found else number, whys)
+        if due.triggers:
+            return due
+        # It was done already: by `anuvad train`, or in a round that is no longer on record.
+        standing = due.config
+    again = "--force" if force else _old_age(job, found)
+    return Due(standing, ()) if again is None else _again(job, data, found.number + 1, again)
 
 
 def training_id(job: JobContext, config: Config, data: Mapping[str, ArtifactSpec]) -> str:
@@ -110,7 +114,8 @@ def old_age(
 
 def _begin(
     job: JobContext, data: Mapping[str, ArtifactSpec], number: int, why: Sequence[str]
-) -> Due:
+) -> tuple[Due, Round]:
+    """Write down the round of this number; nothing triggers it if its training was done before."""
     start = None
     if is_alias(job.config.train.init_from):
         from jobs.warm_start import warm_version
@@ -120,9 +125,17 @@ def _begin(
     config = pinned(job.config, start, number)
     training = training_id(job, config, data)
     made = begin(training, start, number, watched_files(job.config.corpus), why)
+    if _not_done(job, training) is None:
+        made = replace(made, begun=_registered_at(job, training).isoformat(), why=())
     write_round(job.storage, job.config, made)
-    # A storage of before there were rounds has it already.
-    return Due(config, tuple(why) if _not_done(job, training) else ())
+    return Due(config, made.why), made
+
+
+def _again(job: JobContext, data: Mapping[str, ArtifactSpec], number: int, why: str) -> Due:
+    """The first round from this number on that was not done, also without being on record."""
+    while not (due := _begin(job, data, number, [why])[0]).triggers:
+        number += 1
+    return due
 
 
 def watched_files(corpus: CorpusConfig) -> dict[str, str]:
@@ -171,9 +184,22 @@ def _old_age(job: JobContext, last: Round) -> str | None:
     champion = job.registry.by_alias(job.config.registry.name, CHAMPION)
     if champion is None:
         return None
-    created = datetime.datetime.fromtimestamp(champion.created / 1000, datetime.UTC)
     now = datetime.datetime.now(datetime.UTC)
-    return old_age(created, datetime.datetime.fromisoformat(last.begun), now, limit)
+    return old_age(_created_at(champion), datetime.datetime.fromisoformat(last.begun), now, limit)
+
+
+def _registered_at(job: JobContext, training: str) -> datetime.datetime:
+    """When the version of a training that is done was made."""
+    from jobs.train import registered_version
+
+    version = registered_version(job, training)
+    assert version is not None
+    return _created_at(version)
+
+
+def _created_at(version: Version) -> datetime.datetime:
+    """When a version was registered."""
+    return datetime.datetime.fromtimestamp(version.created / 1000, datetime.UTC)
 
 
 def _new_revisions(job: JobContext) -> list[str]:

@@ -9,6 +9,7 @@
     ├── OutageError          MLflow does not answer, or with an error of its own (exit code 3)
     ├── LostJobError         a cluster does not say any more how its job is      (exit code 69)
     └── BusyError            another process holds what this one needs
+        ├── UnderWayError    another process does the same already
         └── LostLockError    another process has taken over what this one held
 
 All others end a command with exit code 1. After an OutageError what was made stands, and the same
@@ -60,6 +61,10 @@ class LostJobError(AnuvadError):
 
 class BusyError(AnuvadError):
     """Another process holds what this one needs."""
+
+
+class UnderWayError(BusyError):
+    """Another process does the same already, so there is nothing to do."""
 
 
 class LostLockError(BusyError):

@@ -16,6 +16,7 @@ import pytest
 
 from command_line import SEED
 from jobs import promote as promotion
+from jobs.cli import promote as show_promotion
 from jobs.cli import status as show_status
 from jobs.context import JobContext
 from jobs.evaluate import asked_tests
@@ -23,7 +24,7 @@ from jobs.gate import Verdict
 from jobs.lease import holders
 from jobs.moves import MOVE_TAG, Move, history, move_champion, moving
 from jobs.promote import VERDICT_TAG, is_decided, promote, verdict_of
-from jobs.registry import CHAMPION, Version
+from jobs.registry import CHALLENGER, CHAMPION, Version
 from jobs.rollback import rollback
 from jobs.status import status
 from pipeline import artifacts
@@ -234,14 +235,15 @@ def test_a_rollback_says_why_on_both_versions_and_in_the_history(job: JobContext
     assert latest.why == "users saw wrong names"
 
 
-def test_a_rollback_goes_to_any_version_and_can_be_undone(job: JobContext) -> None:
+def test_a_rollback_goes_to_any_version_and_each_one_takes_back_a_move(job: JobContext) -> None:
     promoted(job, 12)
     add_version(job, translations(8))
     promoted(job, 4)
-    assert rollback(job, to="2").champion.number == "2"
-    # Version 2 never passed the gate, so what was there before it is what it took the place of.
-    assert rollback(job).champion.number == "3"
-    assert rollback(job).champion.number == "1"
+    # Version 2 never passed the gate.
+    for to in ("2", "1", "3"):
+        assert rollback(job, to=to).champion.number == to
+    # Each goes back one more, also through those that were put there by hand: none is in circles.
+    assert [rollback(job).champion.number for _ in range(4)] == ["1", "2", "3", "1"]
     with pytest.raises(RegistryError, match="version 1, but that was the first"):
         rollback(job)
     with pytest.raises(RegistryError, match=r"--to must be a version of seed .*, not '7'"):
@@ -254,7 +256,7 @@ def test_a_rollback_goes_to_any_version_and_can_be_undone(job: JobContext) -> No
 
 
 def test_a_version_that_was_rolled_back_before_it_was_judged_is_not_promoted_again(
-    job: JobContext,
+    job: JobContext, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     promoted(job, 12)
     better = add_version(job, REFERENCES)
@@ -265,8 +267,20 @@ def test_a_version_that_was_rolled_back_before_it_was_judged_is_not_promoted_aga
     assert is_decided(again, "whatever the rules")
     verdict = verdict_of(again)
     assert verdict == Verdict(False, "was rolled back before it was judged: wrong names", ())
-    # Who asks for it gets it.
-    assert promote(job, again, corpus(job.storage)).verdict.promoted
+    # Nor when the challenger is asked for, as which it still stands.
+    job.registry.set_alias(better, CHALLENGER)
+    show_promotion(str(SEED), [f"storage={job.storage.uri}"])
+    assert capsys.readouterr().out.splitlines() == [
+        "not promoted: version 2 was rolled back: wrong names; `anuvad promote CONFIG --model "
+        "models:/seed/2` has it judged anew",
+        "champion: version 1",
+    ]
+    assert champion(job) == "1"
+    # Who asks for it by name gets it; and as the champion it is nothing that stays rolled back.
+    monkeypatch.setattr(promotion, "corpus_of", lambda job: corpus(job.storage))
+    assert promotion.promote_asked(job, better.uri).verdict.promoted
+    assert promotion.promote_asked(job, None).verdict.why.startswith("is the champion already")
+    assert champion(job) == "2"
 
 
 def test_a_rollback_to_the_champion_does_nothing(job: JobContext) -> None:

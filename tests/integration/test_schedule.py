@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import shlex
 import signal
@@ -134,16 +135,24 @@ def test_each_fire_is_a_job_by_its_time_and_one_that_asks_for_it_is_tried_again(
     ]
 
 
-def test_a_night_without_the_cluster_does_not_end_the_scheduler(
+def test_a_night_without_the_cluster_or_the_storage_does_not_end_the_scheduler(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     clock, fires = Clock("2026-03-28T20:00"), 0
+    # No folder of schedules can be made where there is a file.
+    in_its_way = tmp_path / "storage" / "schedules"
+    in_its_way.parent.mkdir()
+    in_its_way.touch()
 
     def sleep(seconds: float) -> None:
         nonlocal fires
         clock.sleep(seconds)
         fires += clock.now().minute == 30 and clock.now().second == 0
+        if fires == 2 and in_its_way.is_file():
+            in_its_way.unlink()
         if fires == 3:
+            in_its_way.rename(tmp_path / "before")
+            in_its_way.touch()
             raise KeyboardInterrupt
 
     overrides = [f"storage={tmp_path}/storage"]
@@ -161,8 +170,21 @@ def test_a_night_without_the_cluster_does_not_end_the_scheduler(
             sleep=sleep,
         )
     warned = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning")]
-    assert len(warned) == 2
-    for line, fire in zip(warned, ("20260328T203000Z", "20260328T213000Z"), strict=True):
+    refused, failed = [
+        [line for line in warned if (" must be writable " in line) == is_of_storage]
+        for is_of_storage in (True, False)
+    ]
+    # Before, at and after the first fire, and before the second one; and as it ends.
+    assert len(refused) == 5
+    for line in refused:
+        said, _, place = line.partition(": ")
+        assert said == "warning    `anuvad status` will not tell how the schedule stands"
+        assert place.startswith(f"{in_its_way}/seed.json must be writable")
+    # What was written while the storage took it.
+    left = json.loads((tmp_path / "before" / "seed.json").read_text())
+    assert (left["last_job"], left["last_code"]) == ("anuvad-seed-20260328T213000Z", 1)
+    assert left["next_fire"] == "2026-03-28T22:30:00+00:00"
+    for line, fire in zip(failed, ("20260328T203000Z", "20260328T213000Z"), strict=True):
         assert f"anuvad-seed-{fire}: a Ray job server must answer at http://127.0.0.1:9" in line
         assert line.endswith("; the next fire is waited for")
 

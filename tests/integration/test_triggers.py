@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from jobs.console import JobConsole
 from jobs.context import JobContext
 from jobs.fit import train_spec
 from jobs.registry import CHAMPION, CONTENT_TAG, DECODE_TAG, Version
-from jobs.rounds import read_round
+from jobs.rounds import SAVED_BY, begin, read_round, write_round
 from jobs.train import REGISTERED_TAG
 from jobs.triggers import Due, find_due, news_of_files, old_age, standing_config
 from jobs.warm_start import start_spec, warm_version
 from local_hub import DATASET, LocalHub
 from pipeline import artifacts, stages
 from pipeline.errors import ArtifactError
+from pipeline.storage import Storage
 
 pytestmark = [
     pytest.mark.integration,
@@ -95,6 +97,10 @@ def crown(config: Path, number: str) -> None:
         job.registry.set_alias(job.registry.resolve(f"models:/seed/{number}"), CHAMPION)
 
 
+def forget_rounds(config: Path) -> None:
+    shutil.rmtree(config.parent / "storage" / "retrainings")
+
+
 def seeds(*found: Due) -> list[int]:
     return [each.config.train.seed for each in found]
 
@@ -162,13 +168,25 @@ def test_other_ways_to_decode_are_another_version_of_the_same_training(config: P
 
 
 def test_force_trains_once_more_with_the_next_seed(config: Path) -> None:
-    train(config, due(config))
+    first = train(config, due(config))
+    # As `anuvad train` leaves a storage: trained and registered, and no round on record.
+    forget_rounds(config)
     found = due(config, force=True)
     assert (found.triggers, seeds(found)) == (("--force",), [2])
     train(config, found)
     # It is the last round that the command without it is about.
     again = due(config)
     assert (again.triggers, seeds(again)) == ((), [2])
+    assert seeds(due(config, force=True)) == [3]
+    forget_rounds(config)
+    stood = due(config)
+    assert (stood.triggers, seeds(stood)) == ((), [1])
+    with opened(config) as job:
+        last = read_round(job.storage, job.config)
+    assert last is not None
+    assert (last.number, last.why) == (0, ())
+    assert datetime.datetime.fromisoformat(last.begun).timestamp() == first.created / 1000
+    # Seed 2 was done too, whatever is on record.
     assert seeds(due(config, force=True)) == [3]
 
 
@@ -231,6 +249,7 @@ def test_an_old_champion_is_a_reason_once_in_so_many_days(config: Path) -> None:
     aged = "retrain.max_age_days=1e-9"
     assert due(config, aged).triggers == (), "there is no champion yet"
     crown(config, "1")
+    forget_rounds(config)
     (why,) = due(config, aged).triggers
     assert why.startswith("the champion is 0.0 days old, more than retrain.max_age_days: 1e-09")
 
@@ -255,6 +274,21 @@ def test_neither_champion_nor_last_training_may_be_young(
         return NOW - datetime.timedelta(days=days)
 
     assert old_age(ago(champion_days), ago(begun_days), NOW, 30) == said
+
+
+def test_settings_that_change_nothing_about_what_comes_out_are_of_the_same_round(
+    config: Path, tmp_path: Path
+) -> None:
+    def configured(*settings: str) -> Config:
+        return load_config(str(config), settings)
+
+    storage = Storage(str(tmp_path))
+    made = begin("train-0123456789ab", None, 3, {}, ["--force"])
+    write_round(storage, configured(), made)
+    for setting in (*(f"train.{key}=7" for key in SAVED_BY), "dedup.partition_rows=9"):
+        assert read_round(storage, configured(setting)) == made, setting
+    for setting in ("train.max_updates=7", "train.init_from=champion", "dedup.leakage=false"):
+        assert read_round(storage, configured(setting)) is None, setting
 
 
 def test_a_record_that_can_not_be_read_is_refused_with_its_place(config: Path) -> None:

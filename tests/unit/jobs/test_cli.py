@@ -12,8 +12,12 @@ import pytest
 import typer
 
 from command_line import ANUVAD, REPOSITORY, SEED, anuvad, environment, run
-from jobs.cli import _print_table, _user_errors, program
+from jobs.cli import _print_table, _user_errors, program, retrain
+from jobs.context import JobContext
+from jobs.lock import hold
+from jobs.triggers import Due
 from pipeline.errors import BusyError, ConfigError
+from pipeline.storage import Storage
 
 # Each starts the command in a process of its own.
 pytestmark = pytest.mark.integration
@@ -254,6 +258,27 @@ def test_whatever_goes_wrong_is_one_line_and_an_exit_code(
         raise error
     assert ended.value.exit_code == code
     assert capsys.readouterr() == ("", line)
+
+
+def test_only_a_retraining_of_the_same_model_leaves_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ANUVAD_DEBUG", raising=False)
+    with hold(Storage(str(tmp_path)), "retrain-seed"):
+        retrain(str(SEED), [f"storage={tmp_path}"])
+        said = capsys.readouterr()
+        assert said.out.startswith(f"nothing to do: retrain-seed in {tmp_path} is being worked on ")
+        retrain(str(SEED), [f"storage={tmp_path}"], as_json=True)
+        assert json.loads(capsys.readouterr().out)["why"].startswith("retrain-seed in ")
+
+    def busy(job: JobContext, force: bool) -> Due:
+        raise BusyError("promote-seed is held by process 7")
+
+    monkeypatch.setattr("jobs.retrain.find_due", busy)
+    with pytest.raises(typer.Exit) as ended:
+        retrain(str(SEED), [f"storage={tmp_path}"])
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr() == ("", "error: promote-seed is held by process 7\n")
 
 
 def test_an_installed_program_is_named_as_it_can_be_typed(

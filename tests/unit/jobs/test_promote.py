@@ -9,7 +9,7 @@ from jobs.promote import Promotion, unlike_decoding
 from jobs.registry import Version
 from jobs.retrain import _as_of_now, _version_stands
 from model.config import DecodeConfig
-from pipeline.errors import OutageError
+from pipeline.errors import AnuvadError, BusyError, OutageError
 
 
 def version(number: str) -> Version:
@@ -60,15 +60,25 @@ def test_an_old_refusal_stays_what_it_was() -> None:
     assert _as_of_now(refusal, version("2"), version("1")) is refusal
 
 
-def test_an_outage_after_the_registration_says_what_stands_and_how_to_finish() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutageError("MLflow must take metrics, but: http://host:5000 does not answer"),
+        BusyError("promote-seed is held by process 7; run the same command again"),
+    ],
+    ids=["MLflow is away", "another promotes for minutes"],
+)
+def test_what_ends_it_after_the_registration_says_what_stands_and_how_to_finish(
+    error: AnuvadError,
+) -> None:
     command = ["anuvad", "retrain", "configs/my seed.yaml"]
     with (
-        pytest.raises(OutageError) as told,
+        pytest.raises(type(error)) as told,
         _version_stands(version("3"), command),
     ):
-        raise OutageError("MLflow must take metrics, but: http://host:5000 does not answer")
+        raise error
     assert str(told.value) == (
-        "MLflow must take metrics, but: http://host:5000 does not answer; version 3 of seed is "
+        f"{error}; version 3 of seed is "
         "registered and what was measured is kept, and the same command does the rest: anuvad "
         "retrain 'configs/my seed.yaml'"
     )

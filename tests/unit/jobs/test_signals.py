@@ -9,6 +9,7 @@ import sys
 import time
 
 import psutil
+import pytest
 
 from command_line import REPOSITORY
 
@@ -21,7 +22,7 @@ def ask():
     print("asked", flush=True)
     if sys.argv[2] == "heeds":
         asked.set()
-take_sigterm()
+take_sigterm(int(sys.argv[3]))
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
 try:
     with graceful(ask, float(sys.argv[1])):
@@ -43,10 +44,10 @@ finally:
 class Command:
     """The command above, at work."""
 
-    def __init__(self, grace_s: float, heeds: bool) -> None:
+    def __init__(self, grace_s: float, heeds: bool, exit_code: int = 75) -> None:
         how = "heeds" if heeds else "does not"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, str(grace_s), how],
+            [sys.executable, "-c", COMMAND, str(grace_s), how, str(exit_code)],
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             text=True,
@@ -86,12 +87,15 @@ def test_who_does_not_is_interrupted_when_the_grace_period_is_over() -> None:
         assert command.process.wait() == 0
 
 
-def test_a_second_sigterm_ends_it_and_its_children_at_once() -> None:
-    with Command(grace_s=100, heeds=False) as command:
+@pytest.mark.parametrize("code", [75, 143])
+def test_a_second_sigterm_ends_it_and_its_children_at_once_with_the_code_of_the_first(
+    code: int,
+) -> None:
+    with Command(grace_s=100, heeds=False, exit_code=code) as command:
         command.terminate()
         assert command.line() == "asked"
         command.terminate()
-        assert command.process.wait() == 75
+        assert command.process.wait() == code
         assert command.line() == ""
         # What was killed is gone when the kernel comes to it.
         while not has_ended(command.child):
