@@ -145,8 +145,7 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
             version = _register(job, trained.artifact, data, run)
             card = model_card(config, version.number, {**data, "train": trained}, command)
             job.registry.write_card(version, card)
-            # Last, so that what stands was done to its end.
-            job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
+        run.end()
     except BaseException as error:
         # An interruption is no failure: the same command goes on with this run. What the journal
         # has to say to that must not hide what happened.
@@ -154,7 +153,9 @@ def train_under_lock(job: JobContext, command: Sequence[str]) -> Trained:
         with contextlib.suppress(AnuvadError):
             run.end("KILLED" if goes_on else "FAILED")
         raise
-    run.end()
+    with _model_is_kept(trained.artifact, command):
+        # Last, so that what stands was done to its end, and its run is closed for good.
+        job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
     job.console.say("register", f"version {version.number} of {version.name}, the {CHALLENGER}")
     return Trained(run_id, version, {**data, "train": trained}, was_new=True)
 
