@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs, so that ``--help`` answers at o
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import json
@@ -27,6 +28,8 @@ from jobs.signals import (
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
     EXIT_TRY_AGAIN,
+    ignore_sigterm,
+    let_end,
     take_sigterm,
     was_terminated,
 )
@@ -735,6 +738,8 @@ def run(*command: str) -> None:
         # Hindi is UTF-8 whatever the locale, which on a cluster's node is often none.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
+    # What was registered first is called last.
+    atexit.register(ignore_sigterm)
     app(args=arguments, prog_name="anuvad")
 
 
@@ -797,6 +802,8 @@ def _user_errors(terminated: int = EXIT_TERMINATED) -> Iterator[None]:
         hint = "" if _debug() else " (--debug shows where)"
         print_line(f"error: {type(error).__name__}: {message}{hint}", error=True)
         raise typer.Exit(1) from None
+    finally:
+        let_end()
 
 
 def _drop_output() -> None:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from jobs.orphans import end_marked, mark_children
 from jobs.signals import note_termination, take_sigterm
 from pipeline.errors import AnuvadError
 
@@ -56,6 +57,7 @@ class RaySession:
         address = os.environ.get("RAY_ADDRESS")
         if address:
             require_answer(address)
+        mark = mark_children()
         try:
             if address:
                 ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
@@ -73,8 +75,9 @@ class RaySession:
             message = " ".join(str(error).split())[:300]
             raise AnuvadError(f"{place} must answer, but: {message}") from error
         except SystemExit:
-            # Ray takes SIGTERM while it starts, ends what it has started and exits.
+            # Ray takes SIGTERM while it starts, ends most of what it has started and exits.
             note_termination()
+            end_marked(mark)
             raise KeyboardInterrupt from None
         finally:
             take_sigterm()

@@ -22,6 +22,7 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 _terminated = threading.Event()
+_has_ended = threading.Event()
 _grace_is_over = threading.Event()
 _ask: Callable[[], None] | None = None
 _grace_s = 0.0
@@ -30,7 +31,22 @@ _grace_s = 0.0
 def take_sigterm() -> None:
     """From now on SIGTERM comes here; to be said again after ``ray.init``."""
     if threading.current_thread() is threading.main_thread():
+        _has_ended.clear()
         signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def let_end() -> None:
+    """The command has ended and its exit code stands: the first SIGTERM changes nothing now."""
+    _has_ended.set()
+
+
+def ignore_sigterm() -> None:
+    """The interpreter is about to end.
+
+    It hands signals back to the system before it takes its modules down, which can take a second,
+    and one that came then would look like a command that was killed in its work.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def note_termination() -> None:
@@ -66,6 +82,8 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
     if _terminated.is_set():
         end_at_once()
     _terminated.set()
+    if _has_ended.is_set():
+        return
     if _ask is None:
         _interrupt(frame)
     else:
