@@ -30,6 +30,7 @@ from jobs.signals import (
     EXIT_TRY_AGAIN,
     ignore_sigterm,
     let_end,
+    skips_exit,
     take_sigterm,
     was_terminated,
 )
@@ -817,6 +818,9 @@ def _interrupted(terminated: int) -> typer.Exit:
     if was_terminated():
         how, code = "terminated", terminated
     print_line(f"{how}; the same command goes on where it stopped", error=True)
+    if skips_exit():
+        # What is registered last is called first.
+        atexit.register(os._exit, code)
     return typer.Exit(code)
 
 

@@ -23,6 +23,7 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 _terminated = threading.Event()
 _has_ended = threading.Event()
+_skips_exit = threading.Event()
 _grace_is_over = threading.Event()
 _ask: Callable[[], None] | None = None
 _grace_s = 0.0
@@ -38,6 +39,16 @@ def take_sigterm() -> None:
 def let_end() -> None:
     """The command has ended and its exit code stands: the first SIGTERM changes nothing now."""
     _has_ended.set()
+
+
+def skip_exit() -> None:
+    """What Ray's core was in the middle of would crash as the interpreter takes it down."""
+    _skips_exit.set()
+
+
+def skips_exit() -> bool:
+    """Whether the process is to end without exit hooks, once it has said what it has to say."""
+    return _skips_exit.is_set()
 
 
 def ignore_sigterm() -> None:
@@ -116,9 +127,14 @@ def _interrupt(frame: FrameType | None) -> None:
 
 def end_at_once() -> None:
     """End all processes that this one started, and this one, without another word."""
+    end_children()
+    os._exit(EXIT_TRY_AGAIN)
+
+
+def end_children() -> None:
+    """Kill all processes that this one started, and those that they did."""
     import psutil
 
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
-    os._exit(EXIT_TRY_AGAIN)

@@ -82,8 +82,19 @@ class Command:
             time.sleep(0.002)
         pytest.fail(f"it ended before {stage} was seen under way:\n{self._process.stderr.read()}")
 
+    def wait_for_process(self, name: str) -> None:
+        """Return when it has such a process."""
+        while self._process.poll() is None:
+            self._remember()
+            for process in self._started:
+                with contextlib.suppress(psutil.Error):
+                    if " ".join(process.cmdline()).startswith(name):
+                        return
+            time.sleep(0.05)
+        pytest.fail(f"it ended before it had {name}:\n{self._process.stderr.read()}")
+
     def end(self, what: signal.Signals) -> tuple[int, str, set[str]]:
-        """Ctrl-C, as a terminal sends it to the whole group, or SIGKILL to the driver alone.
+        """Ctrl-C, as a terminal sends it to the whole group; another signal to the driver alone.
 
         Returns:
             the exit code, the last line, and the names of its processes that outlive it.
@@ -92,7 +103,7 @@ class Command:
         if what == signal.SIGINT:
             os.killpg(self._process.pid, what)
         else:
-            self._process.kill()
+            self._process.send_signal(what)
         # Who inherited the pipe keeps it open until it has ended too.
         _, alive = psutil.wait_procs(self._started, timeout=15)
         names = set()
@@ -122,6 +133,19 @@ def finished(folder: Path, stage: str) -> Iterator[Path]:
         with contextlib.suppress(FileNotFoundError):
             for file in json.loads(record.read_text())["files"]:
                 yield record.parent.parent / file["name"]
+
+
+@pytest.mark.parametrize("rays_start_s", [0.0, 0.8, 1.6])
+def test_a_sigterm_while_ray_starts_leaves_no_process_and_no_word_of_rays(
+    config: Path, rays_start_s: float
+) -> None:
+    with Command(config) as command:
+        command.wait_for_process("ray::DashboardAgent")
+        time.sleep(rays_start_s)
+        code, last, alive = command.end(signal.SIGTERM)
+    assert code == 143
+    assert last == "terminated; the same command goes on where it stopped"
+    assert alive == set()
 
 
 def test_a_prepare_that_is_interrupted_in_each_stage_goes_on_and_makes_the_same_bytes(
