@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs, so that ``--help`` answers at o
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import json
@@ -27,6 +28,9 @@ from jobs.signals import (
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
     EXIT_TRY_AGAIN,
+    ignore_sigterm,
+    let_end,
+    skips_exit,
     take_sigterm,
     was_terminated,
 )
@@ -738,6 +742,8 @@ def run(*command: str) -> None:
         # Hindi is UTF-8 whatever the locale, which on a cluster's node is often none.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
+    # What was registered first is called last.
+    atexit.register(ignore_sigterm)
     app(args=arguments, prog_name="anuvad")
 
 
@@ -800,6 +806,8 @@ def _user_errors(terminated: int = EXIT_TERMINATED) -> Iterator[None]:
         hint = "" if _debug() else " (--debug shows where)"
         print_line(f"error: {type(error).__name__}: {message}{hint}", error=True)
         raise typer.Exit(1) from None
+    finally:
+        let_end()
 
 
 def _drop_output() -> None:
@@ -813,6 +821,9 @@ def _interrupted(terminated: int) -> typer.Exit:
     if was_terminated():
         how, code = "terminated", terminated
     print_line(f"{how}; the same command goes on where it stopped", error=True)
+    if skips_exit():
+        # What is registered last is called first.
+        atexit.register(os._exit, code)
     return typer.Exit(code)
 
 

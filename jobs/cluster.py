@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from jobs.signals import note_termination, take_sigterm
+from jobs.signals import end_children, note_termination, skip_exit, take_sigterm
 from pipeline.errors import AnuvadError
 
 # Tasks hand over paths, not data; Ray's default is 30% of the machine's memory.
@@ -72,9 +72,14 @@ class RaySession:
             place = f"the cluster at RAY_ADDRESS={address}" if address else "a local Ray"
             message = " ".join(str(error).split())[:300]
             raise AnuvadError(f"{place} must answer, but: {message}") from error
-        except SystemExit:
-            # Ray takes SIGTERM while it starts, ends what it has started and exits.
-            note_termination()
+        except (SystemExit, KeyboardInterrupt) as stop:
+            if isinstance(stop, SystemExit):
+                # Ray takes SIGTERM while it starts, and exits.
+                note_termination()
+            # When this process ends Ray would end what it has started, but not what its raylet has,
+            # which would live on for a minute.
+            end_children()
+            skip_exit()
             raise KeyboardInterrupt from None
         finally:
             take_sigterm()
@@ -147,6 +152,9 @@ def quiet_environment() -> None:
         # Half a minute is for GPUs; a stopped worker will not close its process group anyway.
         "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",
         "RAY_ENABLE_RECORD_ACTOR_TASK_LOGGING": "0",
+        # Its C++ core would take SIGTERM for a crash, print a trace and abort, if one came between
+        # its own start and Python's. What crashes is traced by Python all the same.
+        "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }.items():
         os.environ.setdefault(name, value)

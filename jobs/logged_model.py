@@ -3,12 +3,14 @@
 reads   a model folder, see :mod:`model.translator`
 writes  ``MLmodel`` with the signature, ``pyfunc.py``, which loads it, and the folder's files
 holds   a folder's content is one logged model of its run, however often the storing of it was cut
-        off: it is found again by the tag ``anuvad.content``
+        off: it is found again by the tag ``anuvad.content``; what the artifact store loses of it
+        later is stored again in its place, see :func:`lost_files`
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,12 @@ from jobs.tracking import asked_once
 from jobs.versions import requirements
 
 CONTENT_TAG = "anuvad.content"
+
+FOLDER = "artifacts/translator"
+"""Where the model folder lies in a logged model."""
+
+# Written out, as :mod:`model.translator` imports torch, and looking whether all is there must not.
+_ALWAYS_THERE = ("MLmodel", "pyfunc.py", f"{FOLDER}/manifest.json", f"{FOLDER}/translator.json")
 
 # Settings of the search that a prediction can be given, and their types in MLflow.
 PARAMS = {
@@ -63,15 +71,53 @@ def log_model(client: Any, folder: Path, content: str, run_id: str) -> str:
             # MLflow takes it once only.
             if model.model_id not in [output.model_id for output in outputs]:
                 client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
-            with tempfile.TemporaryDirectory(prefix="anuvad-") as scratch:
-                local = Path(scratch) / "model"
-                _save(local, folder, content, model, run_id)
-                client.log_model_artifacts(model.model_id, str(local))
+            _store(client, folder, content, model)
             client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     return str(model.model_id)
 
 
-def _save(local: Path, folder: Path, content: str, model: Any, run_id: str) -> None:
+def lost_files(uri: str, sizes: Mapping[str, int]) -> list[str]:
+    """What the artifact store does not have of a logged model, or not whole; by name and size.
+
+    Two folders are listed, and nothing is downloaded.
+
+    Args:
+        uri: of the logged model, or of a version that was made of it.
+        sizes: of files of the model folder, in bytes; what has no size here must only be there.
+
+    Returns:
+        Their paths in the logged model, sorted.
+    """
+    from mlflow.artifacts import list_artifacts
+
+    there = {
+        file.path: file.file_size
+        for place in (uri, f"{uri}/{FOLDER}")
+        for file in list_artifacts(artifact_uri=place)
+    }
+    wanted: dict[str, int | None] = dict.fromkeys(_ALWAYS_THERE)
+    wanted |= {f"{FOLDER}/{name}": size for name, size in sizes.items()}
+    return sorted(
+        path
+        for path, size in wanted.items()
+        # Not every artifact store says how large a file is.
+        if path not in there or not (size is None or there[path] in (None, size))
+    )
+
+
+def store_again(client: Any, folder: Path, content: str, model_id: str) -> None:
+    """Store the folder once more as a logged model that stands; see :func:`log_model`."""
+    _store(client, folder, content, client.get_logged_model(model_id))
+
+
+def _store(client: Any, folder: Path, content: str, model: Any) -> None:
+    with tempfile.TemporaryDirectory(prefix="anuvad-") as scratch:
+        local = Path(scratch) / "model"
+        _save(local, folder, content, model)
+        client.log_model_artifacts(model.model_id, str(local))
+
+
+def _save(local: Path, folder: Path, content: str, model: Any) -> None:
     import mlflow.pyfunc
     from mlflow.models import Model, ModelSignature
     from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
@@ -90,7 +136,7 @@ def _save(local: Path, folder: Path, content: str, model: Any, run_id: str) -> N
         mlflow_model=Model(
             artifact_path=model.artifact_location,
             model_uuid=model.model_id,
-            run_id=run_id,
+            run_id=model.source_run_id,
             model_id=model.model_id,
         ),
         python_model=str(Path(__file__).with_name("pyfunc.py")),

@@ -8,17 +8,17 @@ from __future__ import annotations
 import datetime
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from jobs.logged_model import CONTENT_TAG, log_model
+from jobs.logged_model import CONTENT_TAG, FOLDER, log_model, lost_files, store_again
 from jobs.no_secrets import without_secrets
 from jobs.tracking import asked_once, mlflow_errors, open_mlflow
-from pipeline.errors import ConfigError, OutageError, RegistryError
+from pipeline.errors import ArtifactError, ConfigError, OutageError, RegistryError
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -80,6 +80,8 @@ class Registry:
     ) -> Version:
         """Make a version of the model folder; the one that stands, if it was made before.
 
+        Of that one what has been lost since is stored again.
+
         Args:
             name: of the registered model.
             folder: see :mod:`model.translator`.
@@ -107,6 +109,10 @@ class Registry:
         """:meth:`register`, tried once; what a try has made whose answer was lost is found."""
         standing = [v for v in self.versions(name) if v.content == content]
         if standing:
+            sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+            lost = self.lost(standing[0], sizes)
+            if lost:
+                self.store_again(standing[0], folder, lost)
             return standing[0]
         with mlflow_errors(f"register {name}"):
             model_id = log_model(self._client, folder, content, run_id)
@@ -122,6 +128,37 @@ class Registry:
                     model_id=model_id,
                 )
             return _version(made)
+
+    def lost(self, version: Version, sizes: Mapping[str, int]) -> list[str]:
+        """The version's files that MLflow's artifact store has lost; see :func:`lost_files`."""
+        with mlflow_errors(f"list the files of {version.uri}"):
+            return lost_files(version.uri, sizes)
+
+    def store_again(self, version: Version, folder: Path, lost: Sequence[str]) -> None:
+        """Store the version's files once more, in the place where some have been lost.
+
+        Args:
+            version: that has lost them.
+            folder: its model folder, as it was registered.
+            lost: from :meth:`lost`.
+
+        Raises:
+            ArtifactError: if the folder is another.
+        """
+        from model.translator import content_hash
+
+        seen, few = content_hash(folder), ", ".join(lost[:2])
+        gone = f"{few} and {len(lost) - 2} more files" if len(lost) > 2 else few
+        if seen != version.content:
+            raise ArtifactError(
+                f"MLflow must have all files of {version.uri}, but has lost {gone}, and those of "
+                f"the storage are others: their hash is {seen}, not {version.content}; bring them "
+                f"back from a backup, or make another version with `anuvad retrain CONFIG --force`"
+            )
+        with mlflow_errors(f"store the files of {version.uri} again"):
+            made = self._client.get_model_version(version.name, version.number)
+            store_again(self._client, folder, seen, made.source.rpartition("/")[2])
+        self._warn(f"MLflow had lost {gone} of {version.uri}; they are stored again")
 
     def _exists(self, name: str) -> bool:
         return bool(self._client.search_registered_models(f"name = '{name}'"))
@@ -273,17 +310,23 @@ class Registry:
             path = self._mlflow.artifacts.download_artifacts(
                 artifact_uri=version.uri, dst_path=str(scratch)
             )
-        return Path(path) / "artifacts" / "translator"
+        return Path(path) / FOLDER
 
     def download_verified(self, version: Version, scratch: Path) -> Path:
         """:meth:`download`, with the files compared with what was registered.
 
         Raises:
-            RegistryError: if they are others; naming both hashes.
+            RegistryError: if they are others, naming both hashes, or are not there.
         """
-        from model.translator import content_hash
+        from model.translator import MANIFEST, content_hash
 
         folder = self.download(version, scratch)
+        if not (folder / MANIFEST).is_file():
+            raise RegistryError(
+                f"MLflow must have the files of {version.uri}, but has lost {FOLDER}/{MANIFEST} at "
+                f"least; `anuvad retrain CONFIG`, with the configuration that made the version, "
+                f"stores them again"
+            )
         seen = content_hash(folder)
         if seen != version.content:
             raise RegistryError(

@@ -23,6 +23,8 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 _terminated = threading.Event()
+_has_ended = threading.Event()
+_skips_exit = threading.Event()
 _grace_is_over = threading.Event()
 _ask: Callable[[], None] | None = None
 _grace_s = 0.0
@@ -39,7 +41,32 @@ def take_sigterm(exit_code: int | None = None) -> None:
     if exit_code is not None:
         _exit_code = exit_code
     if threading.current_thread() is threading.main_thread():
+        _has_ended.clear()
         signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def let_end() -> None:
+    """The command has ended and its exit code stands: the first SIGTERM changes nothing now."""
+    _has_ended.set()
+
+
+def skip_exit() -> None:
+    """What Ray's core was in the middle of would crash as the interpreter takes it down."""
+    _skips_exit.set()
+
+
+def skips_exit() -> bool:
+    """Whether the process is to end without exit hooks, once it has said what it has to say."""
+    return _skips_exit.is_set()
+
+
+def ignore_sigterm() -> None:
+    """The interpreter is about to end.
+
+    It hands signals back to the system before it takes its modules down, which can take a second,
+    and one that came then would look like a command that was killed in its work.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def note_termination() -> None:
@@ -75,6 +102,8 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
     if _terminated.is_set():
         end_at_once()
     _terminated.set()
+    if _has_ended.is_set():
+        return
     if _ask is None:
         _interrupt(frame)
     else:
@@ -107,9 +136,14 @@ def _interrupt(frame: FrameType | None) -> None:
 
 def end_at_once() -> None:
     """End all processes that this one started, and this one, without another word."""
+    end_children()
+    os._exit(_exit_code)
+
+
+def end_children() -> None:
+    """Kill all processes that this one started, and those that they did."""
     import psutil
 
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
-    os._exit(_exit_code)

@@ -133,6 +133,8 @@ def train_under_lock(job: JobContext, command: Sequence[str], waits: bool = Fals
     if standing:
         with _model_is_kept(standing, command):
             registered = registered_version(job, spec.id)
+            if registered is not None:
+                _restore(job, standing, data, registered)
     if standing and registered:
         _send_the_rest(job, run_id)
         result = StageResult("train", standing, True, 0.0)
@@ -148,8 +150,7 @@ def train_under_lock(job: JobContext, command: Sequence[str], waits: bool = Fals
             made = {**data, "train": trained}
             card = model_card(config, version.number, made, origin_here(command))
             job.registry.write_card(version, card)
-            # Last, so that what stands was done to its end.
-            job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
+        run.end()
     except BaseException as error:
         # An interruption is no failure: the same command goes on with this run. What the journal
         # has to say to that must not hide what happened.
@@ -157,7 +158,9 @@ def train_under_lock(job: JobContext, command: Sequence[str], waits: bool = Fals
         with contextlib.suppress(AnuvadError):
             run.end("KILLED" if goes_on else "FAILED")
         raise
-    run.end()
+    with _model_is_kept(trained.artifact, command):
+        # Last, so that what stands was done to its end, and its run is closed for good.
+        job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
     job.console.say("register", f"version {version.number} of {version.name}, the {CHALLENGER}")
     return Trained(run_id, version, {**data, "train": trained}, was_new=True)
 
@@ -298,9 +301,43 @@ def _register(
     job: JobContext, training: Artifact, data: Mapping[str, StageResult], run: Any
 ) -> Version:
     # It imports torch, which `python -m jobs.train --help` must not wait for.
-    from model.translator import TranslatorConfig, content_hash, save_folder
+    from model.translator import content_hash
 
     config = job.config
+    tags = {
+        TRAINING_TAG: training.id,
+        "anuvad.decode": config.decode.model_dump_json(),
+        "anuvad.corpus": data["corpus"].artifact.id,
+        "anuvad.source": config.corpus.in_words(),
+        "anuvad.licence": config.corpus.licences,
+    }
+    with _model_folder(config, training, data) as folder:
+        version = job.registry.register(
+            config.registry.name, folder, content_hash(folder), run.mlflow_id(), tags
+        )
+    job.registry.set_alias(version, CHALLENGER)
+    return version
+
+
+def _restore(
+    job: JobContext, training: Artifact, data: Mapping[str, StageResult], version: Version
+) -> None:
+    """Store again what MLflow has lost of a version that was registered some time ago."""
+    tokenizer = data["tokenizer"].artifact
+    sizes = {WEIGHTS: training.entry(WEIGHTS).size}
+    sizes |= {f"{name}.model": tokenizer.entry(f"{name}.model").size for name in LANGUAGES}
+    if lost := job.registry.lost(version, sizes):
+        with _model_folder(job.config, training, data) as folder:
+            job.registry.store_again(version, folder, lost)
+
+
+@contextlib.contextmanager
+def _model_folder(
+    config: Config, training: Artifact, data: Mapping[str, StageResult]
+) -> Iterator[Path]:
+    """The folder that is registered, see :mod:`model.translator`, while the block runs."""
+    from model.translator import TranslatorConfig, save_folder
+
     tokenizer = data["tokenizer"].artifact
     # The model's own manifest will vouch for these bytes, so they must be what was trained.
     training.verify()
@@ -319,18 +356,7 @@ def _register(
             training.local(WEIGHTS).read_bytes(),
             {name: tokenizer.local(f"{name}.model").read_bytes() for name in LANGUAGES},
         )
-        tags = {
-            TRAINING_TAG: training.id,
-            "anuvad.decode": config.decode.model_dump_json(),
-            "anuvad.corpus": data["corpus"].artifact.id,
-            "anuvad.source": config.corpus.in_words(),
-            "anuvad.licence": config.corpus.licences,
-        }
-        version = job.registry.register(
-            config.registry.name, folder, content_hash(folder), run.mlflow_id(), tags
-        )
-    job.registry.set_alias(version, CHALLENGER)
-    return version
+        yield folder
 
 
 if __name__ == "__main__":

@@ -25,10 +25,14 @@ class MlflowServer:
     """``mlflow server`` on a database and artifacts in ``folder``; a context manager.
 
     It can be stopped and started again; what it was told stays, and so does its address.
+
+    Attributes:
+        artifacts: where it keeps files.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.artifacts = folder / "artifacts"
         self._process: subprocess.Popen[bytes] | None = None
         self.port = own_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -39,7 +43,7 @@ class MlflowServer:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--workers", "1", "--serve-artifacts"]
         command += ["--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db"]
-        command += ["--artifacts-destination", str(self._folder / "artifacts")]
+        command += ["--artifacts-destination", str(self.artifacts)]
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from jobs.cluster import RaySession
 from jobs.config import Config
 from jobs.console import JobConsole
 from jobs.context import JobContext
+from jobs.registry import Registry, Version
 from jobs.tracking import open_mlflow
-from jobs.train import Trained, train
+from jobs.train import REGISTERED_TAG, Trained, train
 from pipeline.errors import TrainingError
 from training_on_ray import TINY, Fault, with_fault
 
@@ -77,3 +79,40 @@ def test_killed_workers_a_failed_command_and_other_numbers_of_workers_are_one_ru
     assert run.data.tags.keys() >= {"anuvad.licence", "anuvad.git_revision"}
     stored = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert stored >= {"config.yaml", "lineage.json"}
+
+
+def test_a_command_that_is_interrupted_as_it_ends_leaves_a_run_that_is_finished_and_one_version(
+    ray_session: RaySession, tmp_path: Path
+) -> None:
+    storage = tmp_path / "storage"
+    for when in ("before", "after"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Registry, "set_tags", interrupted_as_it_is_registered(when))
+            with pytest.raises(KeyboardInterrupt):
+                start(storage, {"num_workers": 1})
+        assert status(storage) == "FINISHED"
+    trained = start(storage, {"num_workers": 1})
+    assert (trained.was_new, trained.version.number) == (False, "1")
+    assert status(storage) == "FINISHED"
+
+
+def interrupted_as_it_is_registered(when: str) -> Any:
+    """:meth:`Registry.set_tags`, interrupted before or after it says that a version is whole."""
+    really = Registry.set_tags
+
+    def set_tags(self: Registry, version: Version, tags: Mapping[str, str]) -> None:
+        is_last = any(tag.startswith(REGISTERED_TAG) for tag in tags)
+        if is_last and when == "before":
+            raise KeyboardInterrupt
+        really(self, version, tags)
+        if is_last:
+            raise KeyboardInterrupt
+
+    return set_tags
+
+
+def status(storage: Path) -> str:
+    """Of the one run there."""
+    mlflow = open_mlflow(f"sqlite:///{storage}/mlflow.db")
+    (run,) = mlflow.search_runs(search_all_experiments=True, output_format="list")
+    return str(run.info.status)

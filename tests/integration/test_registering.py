@@ -18,7 +18,7 @@ from jobs.tracking import open_mlflow
 from mlflow_server import MlflowServer, Proxy
 from model.config import DecodeConfig
 from model.translator import Translator, content_hash
-from pipeline.errors import ArtifactError, OutageError
+from pipeline.errors import ArtifactError, OutageError, RegistryError
 from six_pairs import SIX, learn_six_pairs
 
 pytestmark = [
@@ -69,6 +69,19 @@ def place(mlflow_server: MlflowServer) -> Place:
     return Place(mlflow_server.url, name, run.info.run_id, experiment)
 
 
+@pytest.fixture
+def files_of(mlflow_server: MlflowServer) -> Callable[[Version], Path]:
+    """Where the server keeps the files of a version."""
+    client = open_mlflow(mlflow_server.url).MlflowClient()
+
+    def where(version: Version) -> Path:
+        uri = client.get_model_version_download_uri(version.name, version.number)
+        assert uri.startswith("mlflow-artifacts:/")
+        return mlflow_server.artifacts / uri.removeprefix("mlflow-artifacts:/")
+
+    return where
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -116,6 +129,82 @@ def test_the_same_content_is_one_version_and_another_is_another(
         other, "translator.json", lambda text: text.replace(b'"beam_size": 4', b'"beam_size": 3')
     )
     assert place.register(place.uri, other).number == "2"
+
+
+IN_THE_UNIT = "artifacts/translator"
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (["."], "MLmodel, artifacts/translator/en.model and 5 more files"),
+        (["MLmodel"], "MLmodel"),
+        (["pyfunc.py"], "pyfunc.py"),
+        ([f"{IN_THE_UNIT}/manifest.json"], "artifacts/translator/manifest.json"),
+        (
+            [f"{IN_THE_UNIT}/translator.json", f"{IN_THE_UNIT}/hi.model"],
+            "artifacts/translator/hi.model, artifacts/translator/translator.json",
+        ),
+    ],
+)
+def test_what_the_artifact_store_has_lost_of_a_version_is_stored_again_in_its_place(
+    place: Place, files_of: Callable[[Version], Path], folder: Path, lost: list[str], said: str
+) -> None:
+    made = place.register(place.uri, folder)
+    unit = files_of(made)
+    whole = contents(unit / IN_THE_UNIT)
+    for name in lost:
+        path = unit / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    warnings: list[str] = []
+    registry = Registry(place.uri, warnings.append)
+    found = registry.register(place.name, folder, content_hash(folder), place.run_id, {})
+    assert found == made
+    assert warnings == [f"MLflow had lost {said} of {made.uri}; they are stored again"]
+    assert contents(unit / IN_THE_UNIT) == whole
+    assert len(place.logged_models()) == 1
+    assert load(unit).predict(["hello"]) == ["नमस्ते"]
+
+
+def test_a_file_that_was_cut_off_is_stored_again_and_one_that_is_whole_is_not(
+    place: Place, files_of: Callable[[Version], Path], folder: Path
+) -> None:
+    made = place.register(place.uri, folder)
+    weights = files_of(made) / IN_THE_UNIT / "model.safetensors"
+    data, before = weights.read_bytes(), weights.stat().st_mtime_ns
+    place.register(place.uri, folder)
+    assert weights.stat().st_mtime_ns == before
+    weights.write_bytes(data[:-1])
+    place.register(place.uri, folder)
+    assert weights.read_bytes() == data
+
+
+def test_other_files_than_were_registered_are_not_stored_in_the_place_of_lost_ones(
+    place: Place, files_of: Callable[[Version], Path], folder: Path, tmp_path: Path
+) -> None:
+    made = place.register(place.uri, folder)
+    (files_of(made) / "MLmodel").unlink()
+    other = shutil.copytree(folder, tmp_path / "translator")
+    rewrite(other, "translator.json", lambda text: text + b"\n")
+    registry = Registry(place.uri)
+    lost = registry.lost(made, {})
+    assert lost == ["MLmodel"]
+    with pytest.raises(ArtifactError, match=r"but has lost MLmodel, and those of the storage are "):
+        registry.store_again(made, other, lost)
+    assert registry.lost(made, {}) == lost
+
+
+def test_a_version_whose_files_are_lost_is_not_handed_over_but_how_to_mend_it_is_said(
+    place: Place, files_of: Callable[[Version], Path], folder: Path, tmp_path: Path
+) -> None:
+    made = place.register(place.uri, folder)
+    shutil.rmtree(files_of(made) / IN_THE_UNIT)
+    with pytest.raises(RegistryError, match=r"manifest.json at least; `anuvad retrain CONFIG`"):
+        Registry(place.uri).download_verified(made, tmp_path)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def rewrite(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:

@@ -35,7 +35,7 @@ PATIENCE_S = 120.0
 """For processes of a command that has ended to follow it, on a machine however busy."""
 
 # They hold no task, and outlive their raylet by a minute and more.
-RAYS_OWN = {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
+RAYS_OWN = frozenset({"ray::DashboardAgent", "ray::RuntimeEnvAgent"})
 
 
 @pytest.fixture
@@ -86,8 +86,25 @@ class Command:
             time.sleep(0.002)
         pytest.fail(f"it ended before {stage} was seen under way:\n{self._process.stderr.read()}")
 
-    def end(self, what: signal.Signals) -> tuple[int, str, set[str]]:
-        """Ctrl-C, as a terminal sends it to the whole group, or SIGKILL to the driver alone.
+    def wait_for_process(self, name: str) -> None:
+        """Return when it has such a process."""
+        while self._process.poll() is None:
+            self._remember()
+            for process in self._started:
+                with contextlib.suppress(psutil.Error):
+                    if " ".join(process.cmdline()).startswith(name):
+                        return
+            time.sleep(0.05)
+        pytest.fail(f"it ended before it had {name}:\n{self._process.stderr.read()}")
+
+    def end(
+        self, what: signal.Signals, may_stay: frozenset[str] = RAYS_OWN
+    ) -> tuple[int, str, set[str]]:
+        """Ctrl-C, as a terminal sends it to the whole group; another signal to the driver alone.
+
+        Args:
+            what: the signal.
+            may_stay: names of processes whose end is not waited for.
 
         Returns:
             the exit code, the last line, and the names of its processes that outlive it.
@@ -97,9 +114,9 @@ class Command:
             os.killpg(self._process.pid, what)
             self._process.send_signal(signal.SIGCONT)
         else:
-            self._process.kill()
+            self._process.send_signal(what)
         deadline = time.monotonic() + PATIENCE_S
-        while (names := self._alive()) - RAYS_OWN and time.monotonic() < deadline:
+        while not (names := self._alive()) <= may_stay and time.monotonic() < deadline:
             time.sleep(0.1)
         # Who inherited the pipe keeps it open until it has ended too.
         for process in self._started:
@@ -136,6 +153,19 @@ def finished(folder: Path, stage: str) -> Iterator[Path]:
         with contextlib.suppress(FileNotFoundError):
             for file in json.loads(record.read_text())["files"]:
                 yield record.parent.parent / file["name"]
+
+
+@pytest.mark.parametrize("rays_start_s", [0.0, 0.8, 1.6])
+def test_a_sigterm_while_ray_starts_leaves_no_process_and_no_word_of_rays(
+    config: Path, rays_start_s: float
+) -> None:
+    with Command(config) as command:
+        command.wait_for_process("ray::DashboardAgent")
+        time.sleep(rays_start_s)
+        code, last, alive = command.end(signal.SIGTERM, may_stay=frozenset())
+    assert code == 143
+    assert last == "terminated; the same command goes on where it stopped"
+    assert alive == set()
 
 
 def test_a_prepare_that_is_interrupted_in_each_stage_goes_on_and_makes_the_same_bytes(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -369,6 +370,30 @@ def test_the_same_command_again_makes_nothing_new(first: Finished, world: World)
     assert world.mlflow() == before
     assert list(before["versions"]) == ["1"]
     assert len(before["runs"]) == 1
+
+
+def test_the_same_command_again_stores_again_what_mlflow_has_lost(
+    first: Finished, world: World
+) -> None:
+    before = world.mlflow()
+    [unit] = world.storage.glob("mlartifacts/models/*/artifacts")
+    names = {path.relative_to(unit) for path in unit.rglob("*")}
+    shutil.rmtree(unit)
+    refused = world.translate("--model", CHAMPION, "hello")
+    assert refused.code == 1
+    assert refused.err == (
+        "error: MLflow must have the files of models:/seed/1, but has lost "
+        "artifacts/translator/manifest.json at least; `anuvad retrain CONFIG`, with the "
+        "configuration that made the version, stores them again\n"
+    )
+    done = world.run("retrain", "--json")
+    assert (done.code, done.foreign_lines()) == (0, [])
+    [warning] = [line for line in done.err.splitlines() if line.startswith("warning")]
+    assert warning.endswith("5 more files of models:/seed/1; they are stored again")
+    assert done.json()["new"] is False
+    assert {path.relative_to(unit) for path in unit.rglob("*")} == names
+    assert world.translate("--model", CHAMPION, "hello").out == "नमस्ते\n"
+    assert world.mlflow() == before
 
 
 def test_mlflow_holds_the_lineage_and_every_score(first: Finished, world: World) -> None:

@@ -108,3 +108,46 @@ def has_ended(process: psutil.Process) -> bool:
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
+
+
+# A command whose configuration is not there. Then the interpreter calls the hook, and at the very
+# end, when it has handed its signals back, the finalizer; each waits for a line.
+ENDING = """
+import atexit, os, sys
+from jobs.cli import run
+class Last:
+    def __del__(self, write=os.write, read=os.read):
+        write(1, b"taken down\\n")
+        read(0, 1)
+last = Last()
+def hook():
+    os.write(1, b"at exit\\n")
+    os.read(0, 1)
+atexit.register(hook)
+sys.argv[1:] = ["plan", "there-is-none.yaml"]
+run()
+"""
+
+
+@pytest.mark.parametrize("when", ["at exit", "taken down"])
+def test_a_sigterm_that_comes_when_the_command_has_ended_leaves_its_exit_code(when: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDING],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for at in ("at exit", "taken down"):
+            assert process.stdout.readline() == f"{at}\n"
+            if at == when:
+                process.send_signal(signal.SIGTERM)
+            process.stdin.write("\n")
+        _, said = process.communicate()
+        assert process.returncode == 2
+        assert said.startswith("error: ")
+        assert said.count("\n") == 1
