@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
+
+import psutil
 
 from jobs.signals import end_children, note_termination, skip_exit, take_sigterm
 from pipeline.errors import AnuvadError
@@ -39,8 +42,13 @@ class RaySession:
         if self._ours:
             import ray
 
+            started = _processes_of_ray()
             ray.shutdown()
             self._ours = False
+            # Some would live on for a minute and more without their raylet.
+            for process in started:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
 
     def ensure(self) -> None:
         """Connect to Ray, unless this process is connected already.
@@ -84,6 +92,16 @@ class RaySession:
         finally:
             take_sigterm()
         self._ours = True
+
+
+def _processes_of_ray() -> list[psutil.Process]:
+    """Workers and agents of Ray's among the processes that this one started, directly or not."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::"):
+                found.append(process)
+    return found
 
 
 def ray_endpoint(address: str) -> tuple[str, int] | None:

@@ -10,6 +10,7 @@
 
 ``gate.command`` is split as a shell would split it, run without one, and reads the same document
 from its standard input. Neither can change a verdict: what goes wrong is one line of warning.
+Both are called once: where the process ends between the verdict and them, they are not called.
 """
 
 from __future__ import annotations

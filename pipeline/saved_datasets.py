@@ -2,7 +2,7 @@
 
 reads   ``dataset_dict.json``, the splits; ``<split>/data-NNNNN-of-NNNNN.arrow``, the rows of one
 holds   rows are mapped, not read; the order is that of the saved dataset, as saving it lays out
-        anew what was selected or shuffled
+        anew what was selected or shuffled; what ``map`` and its like left there is no part of it
 
 ``datasets`` takes seconds to import, so only who has such a folder waits for it.
 """
@@ -46,6 +46,12 @@ def files_of_splits(storage: Storage, names: Sequence[str]) -> list[str]:
         for name in storage.list(split)
         if name.endswith(ENDING)
     ]
+
+
+def is_cache(path: str) -> bool:
+    """Whether ``datasets`` keeps there what it once made of a saved dataset, in its own folder."""
+    name = path.rpartition("/")[2]
+    return name.startswith("cache-") and name.endswith(ENDING)
 
 
 def split_of(path: str) -> str | None:

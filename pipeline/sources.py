@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 
 from pipeline.errors import ConfigError, CorpusError
 from pipeline.phrasebook import PhrasebookConfig
-from pipeline.saved_datasets import ENDING, files_of_splits, split_of
+from pipeline.saved_datasets import ENDING, files_of_splits, is_cache, split_of
 from pipeline.settings import Settings
 from pipeline.storage import Storage, sha256_of
 
@@ -232,7 +232,7 @@ def input_files(source: SourceConfig) -> list[InputFile]:
     """
     storage, paths = paths_of(source.source, "corpus.source")
     paths += files_of_splits(storage, paths)
-    known = [path for path in paths if _format_of(path)]
+    known = [path for path in paths if _format_of(path) and not is_cache(path)]
     if not known:
         raise CorpusError(
             f"{source.source} must have files that end in {', '.join(_FORMATS)}, also with "

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,8 +41,13 @@ def root() -> Iterator[Path]:
         yield folder
     finally:
         # Agents of Ray's that outlive their command may still write there, or take away.
-        while folder.exists():
+        for _ in range(60):
             shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(1)
+        else:
+            shutil.rmtree(folder)
 
 
 def build(folder: Path) -> None:

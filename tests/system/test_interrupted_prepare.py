@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from command_line import ANUVAD, anuvad, environment
+from command_line import ANUVAD, Finished, anuvad, environment
 from data_job import write_data_job
 from jobs.config import load_config
 from jobs.console import JobConsole
@@ -34,8 +34,8 @@ ENDED = 3
 PATIENCE_S = 120.0
 """For processes of a command that has ended to follow it, on a machine however busy."""
 
-# They hold no task, and outlive their raylet by a minute and more.
-RAYS_OWN = frozenset({"ray::DashboardAgent", "ray::RuntimeEnvAgent"})
+# They hold no task, and outlive a raylet whose driver was killed by a minute and more.
+RAYS_OWN = {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
 
 
 @pytest.fixture
@@ -97,17 +97,11 @@ class Command:
             time.sleep(0.05)
         pytest.fail(f"it ended before it had {name}:\n{self._process.stderr.read()}")
 
-    def end(
-        self, what: signal.Signals, may_stay: frozenset[str] = RAYS_OWN
-    ) -> tuple[int, str, set[str]]:
+    def end(self, what: signal.Signals) -> tuple[Finished, set[str]]:
         """Ctrl-C, as a terminal sends it to the whole group; another signal to the driver alone.
 
-        Args:
-            what: the signal.
-            may_stay: names of processes whose end is not waited for.
-
         Returns:
-            the exit code, the last line, and the names of its processes that outlive it.
+            how it ended, and the names of its processes that outlive it.
         """
         self._remember()
         if what == signal.SIGINT:
@@ -116,14 +110,17 @@ class Command:
         else:
             self._process.send_signal(what)
         deadline = time.monotonic() + PATIENCE_S
+        # Who is killed can't take them along.
+        may_stay = RAYS_OWN if what == signal.SIGKILL else set()
         while not (names := self._alive()) <= may_stay and time.monotonic() < deadline:
+            self._remember()
             time.sleep(0.1)
         # Who inherited the pipe keeps it open until it has ended too.
         for process in self._started:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        said = self._process.communicate()[1].splitlines()
-        return self._process.returncode, said[-1] if said else "", names
+        said = self._process.communicate()[1]
+        return Finished(self._process.returncode, "", said), names
 
     def _alive(self) -> set[str]:
         """The names of its processes that have not ended."""
@@ -136,7 +133,8 @@ class Command:
 
     def _remember(self) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
-            self._started = psutil.Process(self._process.pid).children(recursive=True)
+            children = psutil.Process(self._process.pid).children(recursive=True)
+            self._started += [child for child in children if child not in self._started]
 
 
 def is_under_way(folder: Path, stage: str) -> bool:
@@ -162,9 +160,10 @@ def test_a_sigterm_while_ray_starts_leaves_no_process_and_no_word_of_rays(
     with Command(config) as command:
         command.wait_for_process("ray::DashboardAgent")
         time.sleep(rays_start_s)
-        code, last, alive = command.end(signal.SIGTERM, may_stay=frozenset())
-    assert code == 143
-    assert last == "terminated; the same command goes on where it stopped"
+        done, alive = command.end(signal.SIGTERM)
+    assert done.code == 143
+    assert done.err.endswith("\nterminated; the same command goes on where it stopped\n")
+    assert done.foreign_lines() == []
     assert alive == set()
 
 
@@ -183,11 +182,13 @@ def test_a_prepare_that_is_interrupted_in_each_stage_goes_on_and_makes_the_same_
     ):
         with Command(config) as command:
             command.stop_in(folder, stage)
-            seen, last, alive = command.end(what)
-        assert seen == code
-        assert alive <= RAYS_OWN
+            ended, alive = command.end(what)
+        assert ended.code == code
         if what == signal.SIGINT:
-            assert last == "interrupted; the same command goes on where it stopped"
+            assert ended.err.endswith("\ninterrupted; the same command goes on where it stopped\n")
+            assert ended.foreign_lines() == []
+            assert alive == set()
+        assert alive <= RAYS_OWN
         assert not list(folder.glob(f"{stage}-*/manifest.json")), f"{stage} was not in the middle"
         for path in finished(folder, stage):
             stood[path] = path.stat().st_ino, path.stat().st_mtime_ns

@@ -50,7 +50,14 @@ def test_the_splits_of_a_saved_dataset_are_those_of_the_corpus_in_its_order(
     splits = {"train": pairs.select([2, 0]), "validation": pairs.select([1])}
     folder = str(tmp_path / "saved")
     datasets.DatasetDict(splits).save_to_disk(folder, num_shards={"train": 2, "validation": 1})
+    # What is made of a saved dataset is kept in its folder, as are the numbers of sorted rows.
+    train = datasets.load_from_disk(f"{folder}/train")
+    train.map(lambda row: {"translation": {"en": row["translation"]["en"].upper(), "hi": ""}})
+    train.shuffle(seed=1)
+    assert list((tmp_path / "saved" / "train").glob("cache-*.arrow"))
     found = rows(SourceConfig(source=folder), tmp_path / "out.parquet")
+    assert found == {"train": [PAIRS[2], PAIRS[0]], "validation": [PAIRS[1]]}
+    found = rows(SourceConfig(source=f"{folder}/*/*.arrow"), tmp_path / "out.parquet")
     assert found == {"train": [PAIRS[2], PAIRS[0]], "validation": [PAIRS[1]]}
 
 
