@@ -25,7 +25,7 @@ from jobs.context import JobContext
 from jobs.evaluate import asked_tests, evaluate
 from jobs.gate import Verdict
 from jobs.lease import holders, lease
-from jobs.moves import MOVE_TAG, Move, history, move_champion, moving
+from jobs.moves import MOVE_TAG, Move, history, move_champion, moving, was_rolled_back
 from jobs.promote import VERDICT_TAG, is_decided, promote, verdict_of
 from jobs.registry import CHALLENGER, CHAMPION, Registry, Version
 from jobs.rollback import rollback
@@ -318,6 +318,18 @@ def test_a_version_that_was_rolled_back_before_it_was_judged_is_not_promoted_aga
     assert is_decided(again, "whatever the rules")
     verdict = verdict_of(again)
     assert verdict == Verdict(False, "was rolled back before it was judged: wrong names", ())
+    # Put back it is so no longer, until it is rolled back once more.
+    rollback(job, to="2", why="the names were right")
+    again = job.registry.resolve(better.uri)
+    assert (was_rolled_back(again), verdict_of(again), is_decided(again, "")) == (
+        False,
+        None,
+        False,
+    )
+    assert was_rolled_back(job.registry.resolve("models:/seed/1"))
+    rollback(job, to="1", why="wrong names")
+    assert verdict_of(job.registry.resolve(better.uri)) == verdict
+    assert not was_rolled_back(job.registry.resolve("models:/seed/1"))
     # Nor when the challenger is asked for, as which it still stands.
     job.registry.set_alias(better, CHALLENGER)
     show_promotion(str(SEED), [f"storage={job.storage.uri}"])
@@ -332,6 +344,7 @@ def test_a_version_that_was_rolled_back_before_it_was_judged_is_not_promoted_aga
     assert promotion.promote_asked(job, better.uri).verdict.promoted
     assert promotion.promote_asked(job, None).verdict.why.startswith("is the champion already")
     assert champion(job) == "2"
+    assert not was_rolled_back(job.registry.resolve(better.uri))
 
 
 def test_a_rollback_to_the_champion_does_nothing(job: JobContext) -> None:
