@@ -334,9 +334,11 @@ def test_turns_are_taken_in_an_object_store_too(s3_prefix: str) -> None:
     for token in (1, 2, 3):
         with lease(store, NAME, pytest.fail) as held:
             assert held.holder.token == token
+            assert holders(store) == {NAME: held.holder}
             with (
                 pytest.raises(BusyError, match=r"held by process \d+ on "),
                 lease(Storage(s3_prefix), NAME, pytest.fail, wait_s=0),
             ):
                 pass
             held.check()
+    assert holders(store) == {}
