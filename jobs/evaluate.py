@@ -200,8 +200,6 @@ def evaluate(
     require_tests(corpus, tests)
     settings = decode or job.config.decode
     found = {test: _evaluate_test(job, version, corpus, test, settings) for test in tests}
-    # Of scores that stood; another version of the same content may have them from elsewhere.
-    record(job.registry, version, found, settings)
     return Evaluation(version, found, metric_problems(job.config.evaluation))
 
 
@@ -312,15 +310,14 @@ def _evaluate_test(
     spec = evaluation_spec(job, version, corpus.id, test, decode)
 
     def make(check: Callable[[], None]) -> Artifact:
-        artifact = _run(job, spec, version, corpus, files_of(corpus, test), decode, check)
-        # Here nobody else records the same; two at once would have MLflow insert one tag twice.
-        scored = _scored_test(job, version, corpus, test, artifact, 0.0)
-        record(job.registry, version, {test: scored}, decode)
-        return artifact
+        return _run(job, spec, version, corpus, files_of(corpus, test), decode, check)
 
     artifact, made_now = made_once(job, spec, make)
     seconds = time.monotonic() - started if made_now else None
-    return _scored_test(job, version, corpus, test, artifact, seconds)
+    scored = _scored_test(job, version, corpus, test, artifact, seconds)
+    # Also of scores that stood: another version of the same content may have made them.
+    record(job, version, scored, decode)
+    return scored
 
 
 def _scored_test(

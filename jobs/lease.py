@@ -1,10 +1,11 @@
-"""A lock that may be taken over: who moves the champion, one at a time.
+"""A lock that may be taken over: one at a time moves the champion, or makes an artifact.
 
-reads   ``locks/promote-seed/``, the turns that were taken
+reads   ``locks/promote-seed/`` or ``locks/evaluate-1f2e3d4c5b6a/``, the turns that were taken
 writes  there ``00000007.json``, who took turn 7, made only if there is none; ``00000007.beat``, a
         count that grows while its holder lives; ``00000007.ended``, its end
 holds   turns only grow, and whoever has not the highest holds nothing: :meth:`Lease.check` says so
-        just before what must not be done twice (a fencing token)
+        just before what must not be done twice (a fencing token). So the last turn of a lock stays
+        for ever: a number that came twice would find the end of the turn that had it first
 
 The storage must be able to make a file only if there is none, see
 :meth:`pipeline.storage.Storage.create`.
@@ -19,7 +20,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,7 @@ _POLL_S = 0.2
 _LONGEST_POLL_S = 2.0
 # Clocks that are set while a process lives move the time at which it began.
 _SAME_START_S = 5.0
+_SAY_AGAIN_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,23 @@ class Lease:
         Raises:
             LostLockError: if somebody has, naming who.
         """
-        top = _highest(self.storage, self.name)
-        if top != self.holder.token:
-            by = _read(self.storage, self.name, top)
+        by = self._latest()
+        if by != self.holder:
             raise LostLockError(
                 f"turn {self.holder.token} of {self.name} in {self.storage.uri} must be the "
                 f"latest, but {by or 'another process'} has taken over; run the same command again"
             )
+
+    def is_lost(self) -> bool:
+        """Whether somebody has taken over since."""
+        return self._latest() != self.holder
+
+    def _latest(self) -> Holder | None:
+        """Who took the latest turn.
+
+        A number alone would not do: where a person deletes the folder, turns begin at 1 again.
+        """
+        return _read(self.storage, self.name, _highest(self.storage, self.name))
 
 
 @contextlib.contextmanager
@@ -121,7 +133,7 @@ def lease(
         name: of the lock.
         notice: is handed a sentence where a turn is taken over.
         waits: is handed who holds it, or None where that can't be read, once a turn that is waited
-            for.
+            for, and again each hour that it lasts.
         wait_s: how long to wait for somebody who lives.
         stale_s: how long a holder may be silent.
         beat_every_s: how often this one says that it lives.
@@ -146,12 +158,17 @@ def lease(
 
 def holders(storage: Storage) -> dict[str, Holder]:
     """Name → who holds it now, of all leases in a storage; one that died is still named."""
+    turns: dict[str, list[str]] = {}
+    # One look at all: each evaluation has left a lock, and an object store is asked over a network.
+    for path in storage.tree(LOCKS):
+        name, _, file = path.rpartition("/")
+        turns.setdefault(name, []).append(file)
+    # Beside the folders lie the files of `jobs.lock`.
+    turns.pop("", None)
     found = {}
-    for name in storage.list(LOCKS):
-        if name.endswith((".lock", ".json")):
-            continue
-        top = _highest(storage, name)
-        holder = None if _has_ended(storage, name, top) else _read(storage, name, top)
+    for name, files in turns.items():
+        top = _top_of(files)
+        holder = None if f"{top:08}.ended" in files else _read(storage, name, top)
         if holder is not None:
             found[name] = holder
     return found
@@ -180,7 +197,7 @@ def _take(
     deadline = time.monotonic() + wait_s
     heard: tuple[int, bytes | None] | None = None
     heard_at = 0.0
-    waited_for, poll_s = 0, _POLL_S
+    waited_for, said_at, poll_s = 0, 0.0, _POLL_S
     while True:
         top = _highest(storage, name)
         if top == 0 or _has_ended(storage, name, top):
@@ -205,7 +222,10 @@ def _take(
                 f"command again when it has ended"
             )
         if waited_for != top:
-            waited_for, poll_s = top, _POLL_S
+            waited_for, said_at, poll_s = top, now, _POLL_S
+            waits(holder)
+        elif now - said_at >= _SAY_AGAIN_S:
+            said_at = now
             waits(holder)
         time.sleep(poll_s)
         poll_s = min(poll_s * 1.1, _LONGEST_POLL_S)
@@ -246,6 +266,8 @@ def _beat(held: Lease, stop: threading.Event, every_s: float) -> None:
 def _end(held: Lease) -> None:
     # Where it can't be said, the next one sees that this process has died.
     with contextlib.suppress(AnuvadError, OSError):
+        # Of a turn that was taken over nobody asks any more, and the folder may be another's.
+        held.check()
         held.storage.write_bytes(_path(held.name, held.holder.token, "ended"), b"ended")
 
 
@@ -260,7 +282,10 @@ def _token_of(file: str) -> int:
 
 def _highest(storage: Storage, name: str) -> int:
     """The latest turn; 0 if none was taken yet."""
-    files = storage.list(f"{LOCKS}/{name}")
+    return _top_of(storage.list(f"{LOCKS}/{name}"))
+
+
+def _top_of(files: Sequence[str]) -> int:
     return max((_token_of(file) for file in files if file.endswith(".json")), default=0)
 
 

@@ -1,7 +1,8 @@
 """Moves of the alias ``champion``: one at a time, each on record.
 
 reads   the tags ``anuvad.move.<time>`` of a model's versions
-writes  one on the version that the alias goes to, before it goes there, and once more after it has
+writes  one on the version that the alias goes to, before it goes there, and once more after it has;
+        with that, on one that was rolled back, that it is so no longer
 holds   whoever moves the alias holds the lock ``promote-<model>`` of the storage, and asks for its
         turn just before: MLflow has no way of moving an alias only if it is where it was
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from jobs.registry import Registry
 
 MOVE_TAG = "anuvad.move."
+ROLLED_BACK_TAG = "anuvad.rolled_back"
+_NO_LONGER = "no longer"
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,14 @@ def move_champion(
     registry.set_tags(to, {tag: _json(move)})
     held.check()
     registry.set_alias(to, CHAMPION)
-    registry.set_tags(to, {tag: _json(Move(**asdict(move) | {"done": True}))})
+    # Only now, or one whose move is broken off could be promoted by the next retraining.
+    back = {ROLLED_BACK_TAG: _NO_LONGER} if ROLLED_BACK_TAG in to.tags else {}
+    registry.set_tags(to, {tag: _json(Move(**asdict(move) | {"done": True})), **back})
+
+
+def was_rolled_back(version: Version) -> bool:
+    """Whether a person put another in its place when it was the champion last."""
+    return version.tags.get(ROLLED_BACK_TAG, _NO_LONGER) != _NO_LONGER
 
 
 def history(versions: Sequence[Version]) -> list[Move]:

@@ -21,9 +21,9 @@ from jobs.gate import Measured, Opponent, Verdict, decide
 from jobs.gate_config import GateConfig
 from jobs.hooks import run_hooks
 from jobs.lease import Lease
-from jobs.moves import move_champion, moving
+from jobs.moves import move_champion, moving, was_rolled_back
 from jobs.registry import CHAMPION, Version
-from jobs.rollback import BEFORE_TAG, NO_REASON, ROLLED_BACK_TAG, WHY_TAG
+from jobs.rollback import BEFORE_TAG, NO_REASON, WHY_TAG
 from jobs.scores import PairedResult, paired_bootstrap
 from model.config import DecodeConfig
 from pipeline.artifacts import Artifact
@@ -77,7 +77,7 @@ def promote_asked(job: JobContext, model: str | None) -> Promotion:
     """
     challenger = pick_version(job, model)
     champion = job.registry.by_alias(challenger.name, CHAMPION)
-    if model is None and ROLLED_BACK_TAG in challenger.tags and not _are_one(challenger, champion):
+    if model is None and was_rolled_back(challenger) and not _are_one(challenger, champion):
         why = (
             f"version {challenger.number} was rolled back: "
             f"{challenger.tags.get(WHY_TAG, NO_REASON)}; `anuvad promote CONFIG --model "
@@ -114,8 +114,11 @@ def promote(job: JobContext, challenger: Version, corpus: Artifact) -> Promotion
                 continue
             try:
                 carried_out = _carry_out(job, held, challenger, judged)
-            except LostLockError as error:
-                job.console.warn(f"{error}; version {challenger.number} is judged anew")
+            except LostLockError:
+                job.console.warn(
+                    f"this process was silent for so long that another took it for dead and may "
+                    f"have moved the champion; version {challenger.number} is judged anew"
+                )
                 continue
         run_hooks(job.config.gate, _document(challenger, carried_out), job.console.warn)
         return carried_out
@@ -218,7 +221,7 @@ def verdict_of(version: Version) -> Verdict | None:
     standing = version.tags.get(VERDICT_TAG)
     if standing is not None:
         return Verdict.from_json(standing)
-    if ROLLED_BACK_TAG in version.tags:
+    if was_rolled_back(version):
         why = version.tags.get(WHY_TAG, NO_REASON)
         return Verdict(False, f"was rolled back before it was judged: {why}", ())
     return None
@@ -230,7 +233,7 @@ def is_decided(version: Version, basis: str) -> bool:
     One that a person has rolled back keeps its verdict, whatever the rules are now.
     """
     is_judged = VERDICT_TAG in version.tags and version.tags.get(BASIS_TAG) == basis
-    return is_judged or ROLLED_BACK_TAG in version.tags
+    return is_judged or was_rolled_back(version)
 
 
 def _compare(challenger: ScoredTest, champion: ScoredTest, samples: int) -> PairedResult:

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.context import JobContext
-from jobs.moves import history, move_champion, moving, trail
+from jobs.moves import ROLLED_BACK_TAG, history, move_champion, moving, trail
 from jobs.registry import CHAMPION, Version
 from pipeline.errors import RegistryError
 
-ROLLED_BACK_TAG = "anuvad.rolled_back"
 WHY_TAG = "anuvad.rolled_back_why"
 BEFORE_TAG = "anuvad.champion_before"
 NO_REASON = "no reason was given"

@@ -135,16 +135,21 @@ class Storage:
         Raises:
             ArtifactError: if it is no folder, or one that can't be read.
         """
+        with self._listing(path):
+            names = self._names_in(path)
+        # A name that starts with a dot is a file still being written.
+        return sorted(name for name in names if not name.startswith("."))
+
+    @contextlib.contextmanager
+    def _listing(self, path: str) -> Iterator[None]:
         try:
             with self._named(path, "readable"):
-                names = self._names_in(path)
+                yield
         except (NotADirectoryError, PermissionError) as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise ArtifactError(
                 f"{self.uri_of(path)} must be a folder that can be read, but: {reason}"
             ) from error
-        # A name that starts with a dot is a file still being written.
-        return sorted(name for name in names if not name.startswith("."))
 
     def _names_in(self, path: str) -> Sequence[str]:
         if self._local_root is None:
@@ -156,6 +161,21 @@ class Storage:
             # pyarrow.fs leaves out links to nothing.
             return os.listdir(folder) if folder.exists() else []
         return []
+
+    def tree(self, path: str) -> Sequence[str]:
+        """Paths, from the folder ``path`` on, of all files below it, sorted; empty without it.
+
+        A thousand files of an object store are one request.
+
+        Raises:
+            ArtifactError: if it is no folder, or has one that can't be read.
+        """
+        top = self._full(path)
+        selector = pafs.FileSelector(top, allow_not_found=True, recursive=True)
+        with self._listing(path):
+            found = self._filesystem.get_file_info(selector)
+        paths = [i.path.removeprefix(f"{top}/") for i in found if i.type == pafs.FileType.File]
+        return sorted(path for path in paths if not path.rpartition("/")[2].startswith("."))
 
     def read_bytes(self, path: str) -> bytes:
         """The content of ``path``.

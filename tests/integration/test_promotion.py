@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
+import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,15 +18,16 @@ import pytest
 
 from command_line import SEED
 from jobs import promote as promotion
+from jobs import record
 from jobs.cli import promote as show_promotion
 from jobs.cli import status as show_status
 from jobs.context import JobContext
-from jobs.evaluate import asked_tests
+from jobs.evaluate import asked_tests, evaluate
 from jobs.gate import Verdict
-from jobs.lease import holders
-from jobs.moves import MOVE_TAG, Move, history, move_champion, moving
+from jobs.lease import holders, lease
+from jobs.moves import MOVE_TAG, Move, history, move_champion, moving, was_rolled_back
 from jobs.promote import VERDICT_TAG, is_decided, promote, verdict_of
-from jobs.registry import CHALLENGER, CHAMPION, Version
+from jobs.registry import CHALLENGER, CHAMPION, Registry, Version
 from jobs.rollback import rollback
 from jobs.status import status
 from pipeline import artifacts
@@ -42,9 +45,24 @@ pytestmark = [
 SCORED_TAG = "anuvad.evaluation.test"
 
 
+@pytest.fixture(scope="module")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without a model, to be copied: MLflow takes seconds to lay one out."""
+    folder = tmp_path_factory.mktemp("empty")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        with open_job(folder) as job:
+            assert job.registry.versions("seed") == []
+    return folder / "mlflow.db"
+
+
 @pytest.fixture
-def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobContext]:
+def job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_registry: Path
+) -> Iterator[JobContext]:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "storage").mkdir()
+    shutil.copy(empty_registry, tmp_path / "storage")
     with open_job(tmp_path / "storage") as opened:
         yield opened
 
@@ -204,9 +222,42 @@ def test_of_two_that_judge_one_unscored_version_at_once_one_scores_it_and_the_ot
     assert name == "evaluate"
     assert text.startswith(f"waits for {here}")
     assert text.endswith(f" (turn 1): it makes {evaluation.id}")
-    # Neither pieces nor locks are left.
+    # No pieces are left, and nobody holds a lock.
     assert not (tmp_path / "storage" / evaluation.path / "translated").exists()
-    assert job.storage.list("locks") == ["promote-seed"]
+    assert holders(job.storage) == {}
+
+
+def test_scores_that_stand_and_are_on_no_version_yet_are_recorded_once_by_two_at_once(
+    job: JobContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As an evaluation leaves it that MLflow did not answer any more after its commit.
+    version, recorded = add_version(job, REFERENCES), []
+    both, write = threading.Barrier(2, timeout=60), Registry.set_tags
+
+    def set_tags(registry: Registry, to: Version, tags: Mapping[str, str]) -> None:
+        recorded.append(SCORED_TAG in tags)
+        write(registry, to, tags)
+
+    def wait_for_the_other(*_: object) -> contextlib.AbstractContextManager[object]:
+        both.wait()
+        return lease(*_)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Registry, "set_tags", set_tags)
+    # Both have seen by then that nothing is recorded.
+    monkeypatch.setattr(record, "lease", wait_for_the_other)
+
+    def evaluate_it() -> None:
+        with open_job(tmp_path / "storage") as other:
+            evaluate(other, version, corpus(other.storage), ["test"])
+
+    threads = [threading.Thread(target=evaluate_it) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert recorded == [True]
+    evaluation = job.registry.resolve(version.uri).tags[SCORED_TAG]
+    assert artifacts.load(job.storage, evaluation).spec.stage == "evaluate"
 
 
 def test_one_whose_lock_was_taken_over_does_not_move_the_alias(job: JobContext) -> None:
@@ -267,6 +318,18 @@ def test_a_version_that_was_rolled_back_before_it_was_judged_is_not_promoted_aga
     assert is_decided(again, "whatever the rules")
     verdict = verdict_of(again)
     assert verdict == Verdict(False, "was rolled back before it was judged: wrong names", ())
+    # Put back it is so no longer, until it is rolled back once more.
+    rollback(job, to="2", why="the names were right")
+    again = job.registry.resolve(better.uri)
+    assert (was_rolled_back(again), verdict_of(again), is_decided(again, "")) == (
+        False,
+        None,
+        False,
+    )
+    assert was_rolled_back(job.registry.resolve("models:/seed/1"))
+    rollback(job, to="1", why="wrong names")
+    assert verdict_of(job.registry.resolve(better.uri)) == verdict
+    assert not was_rolled_back(job.registry.resolve("models:/seed/1"))
     # Nor when the challenger is asked for, as which it still stands.
     job.registry.set_alias(better, CHALLENGER)
     show_promotion(str(SEED), [f"storage={job.storage.uri}"])
@@ -281,6 +344,7 @@ def test_a_version_that_was_rolled_back_before_it_was_judged_is_not_promoted_aga
     assert promotion.promote_asked(job, better.uri).verdict.promoted
     assert promotion.promote_asked(job, None).verdict.why.startswith("is the champion already")
     assert champion(job) == "2"
+    assert not was_rolled_back(job.registry.resolve(better.uri))
 
 
 def test_a_rollback_to_the_champion_does_nothing(job: JobContext) -> None:

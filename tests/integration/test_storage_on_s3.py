@@ -47,11 +47,12 @@ def test_what_is_written_is_read_back_listed_and_deleted(s3: Storage) -> None:
     assert (s3.size("a/b/नमस्ते.txt"), s3.size("a/empty")) == (len("क़िला".encode()), 0)
     assert s3.exists("a/b")
     assert s3.list("a") == ["b", "empty"]
+    assert s3.tree("a") == ["b/नमस्ते.txt", "empty"]
     s3.delete("a/b")
     assert s3.list("a") == ["empty"]
     s3.delete("a/empty")
     s3.delete("none")
-    assert s3.list("a") == s3.list("none") == []
+    assert s3.list("a") == s3.list("none") == s3.tree("none") == []
     assert s3.size("a/empty") is None
 
 

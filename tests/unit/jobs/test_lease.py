@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -218,6 +220,62 @@ def test_one_elsewhere_that_lives_is_waited_for(
             pass
 
 
+class LongClock:
+    """A watch on which each pause takes ten minutes."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def sleep(self, _: float) -> None:
+        self._now += 600
+
+
+def test_who_waits_for_hours_says_so_each_hour(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[object] = []
+    with lease(storage, NAME, pytest.fail) as held:
+        monkeypatch.setattr(leases, "time", LongClock())
+        with (
+            pytest.raises(BusyError),
+            lease(storage, NAME, pytest.fail, waits=said.append, wait_s=3 * 3600, stale_s=math.inf),
+        ):
+            pass
+    # At once, and after one, two and three hours.
+    assert said == [held.holder] * 4
+
+
+def test_where_somebody_deleted_the_folder_a_turn_of_the_same_number_is_another(
+    storage: Storage, tmp_path: Path
+) -> None:
+    with lease(storage, NAME, pytest.fail) as first:
+        is_elsewhere(tmp_path, 1)
+        note = json.loads((tmp_path / "locks" / NAME / "00000001.json").read_text())
+        shutil.rmtree(tmp_path / "locks" / NAME)
+        with pytest.raises(LostLockError, match="another process has taken over"):
+            first.check()
+        assert storage.create(f"locks/{NAME}/00000001.json", json.dumps(note).encode())
+        with pytest.raises(LostLockError, match=r"process \d+ on node-7 since .* has taken over"):
+            first.check()
+    # Nor does the end of the one look like the end of the other.
+    assert holders(storage)[NAME].host == "node-7"
+
+
+def test_of_all_locks_those_that_are_held_are_named(storage: Storage) -> None:
+    for name in ("evaluate-1f2e3d4c5b6a", "evaluate-6a5b4c3d2e1f"):
+        with lease(storage, name, pytest.fail):
+            pass
+    storage.write_bytes("locks/retrain-seed.json", b"{}")
+    with (
+        lease(storage, NAME, pytest.fail) as held,
+        lease(storage, "words-0a1b2c3d4e5f", pytest.fail) as other,
+    ):
+        assert holders(storage) == {NAME: held.holder, "words-0a1b2c3d4e5f": other.holder}
+
+
 def test_one_that_was_silent_and_wakes_up_finds_that_it_holds_nothing(
     storage: Storage, tmp_path: Path
 ) -> None:
@@ -276,9 +334,11 @@ def test_turns_are_taken_in_an_object_store_too(s3_prefix: str) -> None:
     for token in (1, 2, 3):
         with lease(store, NAME, pytest.fail) as held:
             assert held.holder.token == token
+            assert holders(store) == {NAME: held.holder}
             with (
                 pytest.raises(BusyError, match=r"held by process \d+ on "),
                 lease(Storage(s3_prefix), NAME, pytest.fail, wait_s=0),
             ):
                 pass
             held.check()
+    assert holders(store) == {}

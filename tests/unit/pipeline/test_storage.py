@@ -77,6 +77,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert storage.size("a/b/नमस्ते.txt") == len("क़िला".encode())
     assert storage.exists("a/b")
     assert storage.list("a") == ["b"]
+    assert storage.tree("a") == ["b/नमस्ते.txt"]
 
 
 def test_a_file_that_is_being_written_is_not_seen(tmp_path: Path) -> None:
@@ -84,8 +85,9 @@ def test_a_file_that_is_being_written_is_not_seen(tmp_path: Path) -> None:
     with storage.writing("a/out.bin") as out:
         out.write_bytes(b"half")
         assert not storage.exists("a/out.bin")
-        assert storage.list("a") == []
+        assert storage.list("a") == storage.tree("") == []
     assert storage.list("a") == ["out.bin"]
+    assert storage.tree("") == ["a/out.bin"]
 
 
 def test_after_an_exception_the_old_file_stands_and_nothing_else(tmp_path: Path) -> None:
@@ -107,8 +109,9 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path, path: str) -> 
 
 def test_a_file_in_the_place_of_a_folder_that_is_listed_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(ArtifactError, match=rf"{tmp_path}/taken must be a folder .*Not a dir"):
-        Storage(str(tmp_path)).list("taken")
+    for look in (Storage(str(tmp_path)).list, Storage(str(tmp_path)).tree):
+        with pytest.raises(ArtifactError, match=rf"{tmp_path}/taken must be a folder .*Not a dir"):
+            look("taken")
 
 
 def test_a_folder_that_another_process_deletes_as_it_is_listed_is_empty(
@@ -163,7 +166,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         with pytest.raises(ArtifactError, match=f"no file at {tmp_path}/none"):
             read("none")
     assert storage.size("none") is None
-    assert storage.list("none") == []
+    assert storage.list("none") == storage.tree("none") == []
 
 
 def test_deleting_takes_a_file_or_a_folder_and_minds_no_absence(tmp_path: Path) -> None:
