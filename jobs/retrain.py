@@ -17,6 +17,7 @@ from jobs.context import JobContext
 from jobs.evaluate import Evaluation, evaluate
 from jobs.gate import Verdict
 from jobs.lock import hold
+from jobs.model_folder import restore_named
 from jobs.origin import Origin, origin_here, origin_of
 from jobs.promote import Promotion, basis_of, is_decided, promote, verdict_of
 from jobs.registry import CHAMPION, Version
@@ -85,6 +86,8 @@ def retrain(job: JobContext, command: Sequence[str], force: bool = False) -> Ret
         job.config = due.config
         for trigger in due.triggers:
             job.console.say("trigger", trigger)
+        # What translates, what is started from and what is judged against; whatever trains now.
+        restore_named(job)
         trained = train_under_lock(job, command, waits=True)
         corpus = trained.stages["corpus"].artifact
         with _version_stands(trained.version, command):
