@@ -29,7 +29,7 @@ from jobs.lock import hold
 from jobs.model_folder import model_folder, restore
 from jobs.no_secrets import without_secrets
 from jobs.origin import LINEAGE, origin_here
-from jobs.prepare import run_stages
+from jobs.prepare import Turn, run_stages
 from jobs.registry import CHALLENGER, DECODE_TAG, TRAINING_TAG, Version
 from jobs.training_curves import Curves
 from jobs.vitals import Vitals
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from jobs.tracked_run import TrackedRun
 
 REGISTERED_TAG = "anuvad.registered"
+TRAIN = "train"
+"""What the lock of :func:`lock_name` is held for here; a retraining waits for it."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def train(job: JobContext, command: Sequence[str]) -> Trained:
         BusyError: if another process trains the same model in the same storage, or makes data in
             it that this one needs.
     """
-    with hold(job.storage, lock_name(job.config)):
+    with hold(job.storage, lock_name(job.config), TRAIN):
         return train_under_lock(job, command)
 
 
@@ -104,8 +106,8 @@ def lock_name(config: Config) -> str:
     return f"retrain-{config.registry.name}"
 
 
-def train_under_lock(job: JobContext, command: Sequence[str], waits: bool = False) -> Trained:
-    """:func:`train`, for a caller that holds its lock; ``waits``: see :func:`run_stages`."""
+def train_under_lock(job: JobContext, command: Sequence[str], turn: Turn | None = None) -> Trained:
+    """:func:`train`, for a caller that holds its lock; ``turn``: see :func:`run_stages`."""
     from jobs.model_card import model_card
 
     config = job.config
@@ -125,7 +127,7 @@ def train_under_lock(job: JobContext, command: Sequence[str], waits: bool = Fals
         weights = fetch_start(job, warm)
         said = f"starts from the weights of version {warm.number} of {warm.name}"
         job.console.say("train", said)
-    data = run_stages(job, planned=planned, waits=waits)
+    data = run_stages(job, planned=planned, turn=turn)
     require_tests(data["corpus"].artifact, config.evaluation.tests)
     registered = None
     if standing:
