@@ -18,7 +18,7 @@ from jobs.evaluate import Evaluation, evaluate
 from jobs.gate import Verdict
 from jobs.lock import hold_in_turn
 from jobs.model_folder import restore_named
-from jobs.origin import Origin, origin_here, origin_of
+from jobs.origin import Origin, noted_origin, origin_here, origin_of
 from jobs.prepare import Turn
 from jobs.promote import Promotion, basis_of, is_decided, promote, verdict_of
 from jobs.registry import CHAMPION, Version
@@ -223,9 +223,10 @@ def _report(
 
 def _origin(job: JobContext, trained: Trained, command: Sequence[str]) -> Origin:
     """What trained the version; of some time ago that was the code of then."""
-    if trained.was_new:
-        return origin_here(command)
-    return origin_of(job.registry, trained.version)
+    noted = noted_origin(job.storage, trained.training.id)
+    if noted is not None:
+        return noted
+    return origin_here(command) if trained.was_new else origin_of(job.registry, trained.version)
 
 
 if __name__ == "__main__":

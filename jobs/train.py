@@ -28,7 +28,7 @@ from jobs.journal import Journal
 from jobs.lock import hold
 from jobs.model_folder import model_folder, restore
 from jobs.no_secrets import without_secrets
-from jobs.origin import LINEAGE, origin_here
+from jobs.origin import LINEAGE, Origin, note_origin, noted_origin, origin_here
 from jobs.prepare import Turn, run_stages
 from jobs.registry import CHALLENGER, DECODE_TAG, TRAINING_TAG, Version
 from jobs.training_curves import Curves
@@ -142,13 +142,17 @@ def train_under_lock(job: JobContext, command: Sequence[str], turn: Turn | None 
         return Trained(run_id, registered, {**data, "train": result}, was_new=False)
     job.console.doing("mlflow", f"opening {without_secrets(uri)}")
     run = _open_run(job, run_id)
+    # Of a training that only has to be registered, what trained it.
+    origin = (noted_origin(job.storage, spec.id) if standing else None) or origin_here(command)
     try:
-        _record_data(run, job, data, spec.id, command, warm)
+        _record_data(run, job, data, spec.id, origin, warm)
+        if standing is None:
+            note_origin(job.storage, spec.id, origin)
         trained = _fit(job, run, data, spec, weights)
         with _model_is_kept(trained.artifact, command):
             version = _register(job, trained.artifact, data, run)
             made = {**data, "train": trained}
-            card = model_card(config, version.number, made, origin_here(command))
+            card = model_card(config, version.number, made, origin)
             job.registry.write_card(version, card)
         run.end()
     except BaseException as error:
@@ -221,13 +225,12 @@ def _record_data(
     job: JobContext,
     data: Mapping[str, StageResult],
     training_id: str,
-    command: Sequence[str],
+    origin: Origin,
     warm: Version | None,
 ) -> None:
     config = job.config
     run.params(artifacts.flatten(config.model_dump(mode="json", exclude={"corpus": {"pairs"}})))
     run.text(dump_yaml(config), "config.yaml")
-    origin = origin_here(command)
     lineage = {
         "sources": sources_of(config.corpus, data["corpus"].artifact),
         "training": training_id,
