@@ -18,6 +18,7 @@ from jobs.context import JobContext
 from jobs.lock import hold
 from jobs.prepare import Turn, run_stages
 from jobs.retrain import due_now, retrain
+from jobs.rounds import read_round
 from pipeline.errors import UnderWayError
 from pipeline.runner import Runner, run_here
 from pipeline.storage import Storage
@@ -123,12 +124,16 @@ def test_a_corpus_is_made_of_the_files_that_are_there_when_the_turn_comes(
 ) -> None:
     new = folder / "train-00001-of-00002.tsv"
     busy(3, lambda: new.write_text("en\thi\nthank you\tधन्यवाद\n", "utf-8"))
+    asked = job.config
     with Turn(job, waits=True) as turn:
         due = due_now(job, turn, force=False)
-        assert due.triggers == ("nothing was trained yet", f"1 new file of the corpus: {new}")
+        assert due.triggers == ("nothing was trained yet",)
         job.config = due.config
         made = run_stages(job, until="corpus", turn=turn)
     assert made["corpus"].artifact.counts["train_rows"] == 2
+    begun = read_round(job.storage, job.config.model_copy(update={"train": asked.train}))
+    assert begun is not None
+    assert str(new) in begun.files
     # It is the next one's turn as soon as the data stand.
     with hold(job.storage, "data"):
         pass
