@@ -337,19 +337,25 @@ class Registry:
         from model.translator import MANIFEST, content_hash
 
         folder = self.download(version, scratch)
-        if not (folder / MANIFEST).is_file():
-            raise RegistryError(
-                f"MLflow must have the files of {version.uri}, but has lost {FOLDER}/{MANIFEST} at "
-                f"least; `anuvad retrain CONFIG` stores again those of the champion, of the "
-                f"challenger and of the version that CONFIG makes"
-            )
+        _require_there(version, folder, MANIFEST)
         seen = content_hash(folder)
         if seen != version.content:
             raise RegistryError(
                 f"the files of {version.uri} must be those that were registered, with the hash "
                 f"{version.content}, but have {seen}"
             )
+        for name in json.loads((folder / MANIFEST).read_bytes()):
+            _require_there(version, folder, name)
         return folder
+
+
+def _require_there(version: Version, folder: Path, name: str) -> None:
+    if not (folder / name).is_file():
+        raise RegistryError(
+            f"MLflow must have the files of {version.uri}, but has lost {FOLDER}/{name} at least; "
+            f"`anuvad retrain CONFIG` stores again those of the champion, of the challenger and of "
+            f"the version that CONFIG makes"
+        )
 
 
 def _version(found: Any) -> Version:

@@ -199,9 +199,11 @@ def test_a_version_whose_files_are_lost_is_not_handed_over_but_how_to_mend_it_is
     place: Place, files_of: Callable[[Version], Path], folder: Path, tmp_path: Path
 ) -> None:
     made = place.register(place.uri, folder)
-    shutil.rmtree(files_of(made) / IN_THE_UNIT)
-    with pytest.raises(RegistryError, match=r"manifest.json at least; `anuvad retrain CONFIG`"):
-        Registry(place.uri).download_verified(made, tmp_path)
+    for name in ("hi.model", "manifest.json"):
+        (files_of(made) / IN_THE_UNIT / name).unlink()
+        said = rf"has lost {IN_THE_UNIT}/{name} at least; `anuvad retrain CONFIG`"
+        with pytest.raises(RegistryError, match=said):
+            Registry(place.uri).download_verified(made, tmp_path / name)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
