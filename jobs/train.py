@@ -37,7 +37,7 @@ from jobs.warm_start import fetch_start, start_spec, warm_version
 from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact, ArtifactSpec
 from pipeline.corpus import CorpusConfig
-from pipeline.errors import AnuvadError, ArtifactError, BusyError, OutageError, RegistryError
+from pipeline.errors import AnuvadError, BusyError, OutageError, RegistryError
 from pipeline.stages import StageResult
 
 if TYPE_CHECKING:
@@ -170,10 +170,10 @@ def train_under_lock(job: JobContext, command: Sequence[str], turn: Turn | None 
 
 
 def _restore_start(job: JobContext, warm: Version) -> None:
-    """Store again what MLflow has lost of the version to start from, for whom it needs itself."""
+    """Store again what MLflow has lost of the version whose weights a training starts from."""
     try:
         restore(job, warm)
-    except ArtifactError as error:
+    except AnuvadError as error:
         # Its weights may lie in the storage from an earlier start.
         job.console.warn(str(error))
 
