@@ -37,17 +37,26 @@ TOKENIZERS = {"en": b"hello", "hi": "नमस्ते".encode()}
 GREEDY, BEAM = DecodeConfig(beam_size=1), DecodeConfig(beam_size=4)
 
 
-@pytest.fixture
-def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobContext]:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with open_job(tmp_path / "storage") as opened:
-        yield opened
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobContext]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        with open_job(tmp_path_factory.mktemp("lost") / "storage") as opened:
+            yield opened
 
 
 @pytest.fixture
-def training(job: JobContext) -> Artifact:
+def job(opened: JobContext) -> JobContext:
+    """One storage for all tests, as a new registry takes seconds; the last one leaves a ruin."""
+    # What a registry has found whole it does not look at again.
+    opened.__dict__.pop("registry", None)
+    return opened
+
+
+@pytest.fixture(scope="module")
+def training(opened: JobContext) -> Artifact:
     """What a training leaves in the storage, but that nothing was learnt."""
-    storage = job.storage
+    storage = opened.storage
     clean = made(storage, "clean", {"normalize": NORMALIZE.model_dump(mode="json")}, {}, {})
     dedup = made(storage, "dedup", {}, {"clean": clean}, {})
     files = {f"{language}.model": data for language, data in TOKENIZERS.items()}
@@ -72,9 +81,10 @@ def made(
     return artifacts.commit(storage, spec, [Part(entries, {})])
 
 
-@pytest.fixture
-def two(job: JobContext, training: Artifact) -> Sequence[Version]:
+@pytest.fixture(scope="module")
+def two(opened: JobContext, training: Artifact) -> Sequence[Version]:
     """Version 1, the champion, and version 2, a challenger that the gate has refused."""
+    job = opened
     client = job.registry._client
     root = job.storage.local_root
     assert root is not None
@@ -152,6 +162,30 @@ def test_a_retraining_stores_the_champion_again_before_it_trains_another(
     job.registry.download_verified(two[0], tmp_path)
 
 
+def test_nothing_is_stored_where_the_disk_of_the_artifacts_is_away(
+    job: JobContext, two: Sequence[Version], capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = job.storage.local_root
+    assert root is not None
+    store, elsewhere = root / "mlartifacts", root / "elsewhere"
+    store.rename(elsewhere)
+    # Where a disk is mounted there is an empty folder without it.
+    store.mkdir()
+    restore_named(job)
+    assert names(store) == set()
+    assert warnings(capfd) == [
+        f"MLflow's artifact store must be mounted, but there is no {store}/models; mount it, or, "
+        f"if all of it was lost, make that folder; whether files of models:/seed/{n} are lost is "
+        f"asked next time"
+        for n in (1, 2)
+    ]
+    store.rmdir()
+    elsewhere.rename(store)
+    del job.registry
+    restore_named(job)
+    assert warnings(capfd) == []
+
+
 def test_what_can_not_be_stored_again_is_told_and_ends_nothing(
     job: JobContext,
     two: Sequence[Version],
@@ -174,26 +208,3 @@ def test_what_can_not_be_stored_again_is_told_and_ends_nothing(
         f"artifacts/translator/en.model and 5 more files, which can't be stored again, as "
         f"{cause}; {advice}",
     ]
-
-
-def test_nothing_is_stored_where_the_disk_of_the_artifacts_is_away(
-    job: JobContext, two: Sequence[Version], capfd: pytest.CaptureFixture[str]
-) -> None:
-    root = job.storage.local_root
-    assert root is not None
-    store, elsewhere = root / "mlartifacts", root / "elsewhere"
-    store.rename(elsewhere)
-    # Where a disk is mounted there is an empty folder without it.
-    store.mkdir()
-    restore_named(job)
-    assert names(store) == set()
-    assert warnings(capfd) == [
-        f"MLflow's artifact store must be mounted, but there is no {store}/models; mount it, or, "
-        f"if all of it was lost, make that folder; whether files of models:/seed/{n} are lost is "
-        f"asked next time"
-        for n in (1, 2)
-    ]
-    store.rmdir()
-    elsewhere.rename(store)
-    restore_named(job)
-    assert warnings(capfd) == []
