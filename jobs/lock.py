@@ -9,27 +9,70 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from pipeline.errors import AnuvadError, BusyError
+from pipeline.errors import AnuvadError, HeldError
 from pipeline.storage import Storage
 
 LOCKS = "locks"
 """Folder of the lock files, in a storage."""
 
+_PATIENCE_S = 0.5
+_POLL_S, _LONGEST_POLL_S = 0.05, 2.0
+_SAY_EVERY_S = 3600.0
+
 
 @contextlib.contextmanager
-def hold(storage: Storage, name: str) -> Iterator[None]:
+def hold_in_turn(
+    storage: Storage, name: str, waits: Callable[[HeldError], None], job: str = ""
+) -> Iterator[bool]:
+    """:func:`hold`, once the lock is free, however long that takes; whether it was waited for.
+
+    Args:
+        storage: see :func:`hold`.
+        name: see :func:`hold`.
+        waits: is told of each who holds it meanwhile, and of one that goes on once an hour; what it
+            raises ends the waiting.
+        job: see :func:`hold`.
+    """
+    said, said_at, pause_s = "", 0.0, _POLL_S
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(hold(storage, name, job, 0.0 if said else _PATIENCE_S))
+                break
+            except HeldError as error:
+                now = time.monotonic()
+                if error.what != said or now - said_at >= _SAY_EVERY_S:
+                    waits(error)
+                    said, said_at = error.what, now
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.1, _LONGEST_POLL_S)
+        yield bool(said)
+
+
+@contextlib.contextmanager
+def hold(
+    storage: Storage, name: str, job: str = "", patience_s: float = _PATIENCE_S
+) -> Iterator[None]:
     """Hold the lock ``name`` of a storage on a local or mounted disk while the block runs.
 
     The operating system frees it with the process, however that ends. An object store has no such
     locks; there the block runs without.
 
+    Args:
+        storage: where the lock lies.
+        name: of the lock.
+        job: what it is held for, told to those who find it held.
+        patience_s: for how long to look, as an onlooker shares it for microseconds.
+
     Raises:
-        BusyError: if another process holds it.
+        HeldError: if another process holds it.
     """
     if storage.local_root is None:
         yield
@@ -39,18 +82,16 @@ def hold(storage: Storage, name: str) -> Iterator[None]:
     lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # `holders` shares it for microseconds, to see whether it can; this tries ten times.
-        lock.acquire(timeout=0.5)
+        # `holders` shares it for microseconds, to see whether it can.
+        lock.acquire(timeout=patience_s)
     except Timeout:
-        raise BusyError(
-            f"{name} in {storage.uri} is being worked on by {_describe(holder)}; run the same "
-            f"command again when it has ended"
-        ) from None
+        what = f"{name} in {storage.uri} is being worked on by {_describe(holder)}"
+        raise HeldError(what, str(_note(holder).get("job", ""))) from None
     except OSError as error:
         raise AnuvadError(f"{path.parent} must be writable, but: {error.strerror}") from error
     try:
         now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        who = {"host": socket.gethostname(), "process": os.getpid(), "since": now}
+        who = {"host": socket.gethostname(), "process": os.getpid(), "since": now, "job": job}
         # On a full disk the lock holds all the same; only who holds it is not said.
         with contextlib.suppress(OSError):
             holder.write_text(json.dumps(who))
@@ -106,11 +147,19 @@ def _is_held(path: Path) -> bool:
     return False
 
 
-def _describe(holder: os.PathLike[str]) -> str:
+def _describe(holder: Path) -> str:
+    who = _note(holder)
     try:
-        with open(holder, encoding="utf-8") as file:
-            who = json.load(file)
         return f"process {who['process']} on {who['host']} since {who['since']}"
-    except (OSError, ValueError, KeyError):
+    except KeyError:
         # Between its lock and its note, or between its note and its end.
         return "another process"
+
+
+def _note(holder: Path) -> dict[str, Any]:
+    """What the holder says of itself; nothing where that can't be read."""
+    try:
+        who = json.loads(holder.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return who if isinstance(who, dict) else {}

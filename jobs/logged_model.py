@@ -13,9 +13,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from jobs.tracking import asked_once
 from jobs.versions import requirements
+from pipeline.errors import OutageError
 
 CONTENT_TAG = "anuvad.content"
 
@@ -105,9 +107,31 @@ def lost_files(uri: str, sizes: Mapping[str, int]) -> list[str]:
     )
 
 
-def store_again(client: Any, folder: Path, content: str, model_id: str) -> None:
-    """Store the folder once more as a logged model that stands; see :func:`log_model`."""
-    _store(client, folder, content, client.get_logged_model(model_id))
+def store_again(client: Any, folder: Path, model_id: str) -> None:
+    """Store the folder once more as a logged model that stands; see :func:`log_model`.
+
+    All of the unit is stored: beside the model's own files that is what this code and these
+    packages write today, ``MLmodel``, ``pyfunc.py`` and the versions that a program needs.
+
+    Raises:
+        OutageError: if it lies on a disk that is not there, as it would be written beside it.
+    """
+    model = client.get_logged_model(model_id)
+    _require_disk(model.artifact_location)
+    _store(client, folder, model.tags[CONTENT_TAG], model)
+
+
+def _require_disk(location: str) -> None:
+    """Refuse to take a disk that is not mounted for one that has lost everything."""
+    if not location.startswith("file:"):
+        return
+    # <the experiment's folder>/models/<model's id>/artifacts
+    models = Path(unquote(urlsplit(location).path)).parents[1]
+    if not models.is_dir():
+        raise OutageError(
+            f"MLflow's artifact store must be mounted, but there is no {models}; mount it, or, if "
+            f"all of it was lost, make that folder"
+        )
 
 
 def _store(client: Any, folder: Path, content: str, model: Any) -> None:

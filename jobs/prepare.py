@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 from jobs.context import JobContext
-from jobs.lock import hold
+from jobs.lock import hold_in_turn
 from pipeline import stages
 from pipeline.artifacts import ArtifactSpec
-from pipeline.errors import BusyError
+from pipeline.errors import HeldError
 from pipeline.runner import Runner
 from pipeline.stages import StageResult
 
@@ -28,11 +30,57 @@ class Prepared:
     report: str
 
 
+class Turn:
+    """The turn to make data in a storage: one command at a time, until the block ends.
+
+    Args:
+        job: the job.
+        waits: while another command makes data there, for however long that takes, as nobody is
+            there at night to start this one again; else it is refused.
+    """
+
+    def __init__(self, job: JobContext, waits: bool = False) -> None:
+        self._job = job
+        self._waits = waits
+        self._held = contextlib.ExitStack()
+        self._is_held = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_held = False
+        self._held.__exit__(kind, error, trace)
+
+    def take(self) -> bool:
+        """Hold the lock of the storage's data from here on; whether it was waited for.
+
+        Raises:
+            HeldError: if another command makes data in this storage, and this one does not wait.
+        """
+        if self._is_held:
+            return False
+        turn = hold_in_turn(self._job.storage, "data", self._say)
+        has_waited = self._held.enter_context(turn)
+        self._is_held = True
+        return has_waited
+
+    def _say(self, held: HeldError) -> None:
+        if not self._waits:
+            raise held
+        self._job.console.say("data", f"waits for its turn: {held.what}")
+
+
 def run_stages(
     job: JobContext,
     until: str | None = None,
     planned: Mapping[str, ArtifactSpec] | None = None,
-    waits: bool = False,
+    turn: Turn | None = None,
 ) -> dict[str, StageResult]:
     """The data stages, up to ``until``; where one has to run, under the lock of the storage's data.
 
@@ -40,33 +88,18 @@ def run_stages(
         job: the job.
         until: the last stage that is wanted; all of them if None.
         planned: what :func:`pipeline.stages.specs` answered, for a caller that has asked.
-        waits: while another command makes artifacts in this storage, for however long that takes,
-            as nobody is there at night to start this one again.
+        turn: the caller's, which ends here; if None one that does not wait.
 
     Raises:
-        BusyError: if another command makes artifacts in this storage, and nobody ``waits`` for it.
+        HeldError: if another command makes data in this storage, and ``turn`` does not wait.
     """
-    with contextlib.ExitStack() as held:
+    with turn or Turn(job) as held:
 
         def get_runner() -> Runner:
-            _take_turn(job, held, waits)
+            held.take()
             return job.runner()
 
         return stages.prepare(job.data, job.storage, get_runner, job.console, until, planned)
-
-
-def _take_turn(job: JobContext, held: contextlib.ExitStack, waits: bool) -> None:
-    """Hold the lock of the storage's data from here on, once it is free."""
-    while True:
-        try:
-            # It looks for half a second, so this loop needs no pause of its own.
-            held.enter_context(hold(job.storage, "data"))
-            return
-        except BusyError as error:
-            if not waits:
-                raise
-            who = str(error).partition(";")[0]
-            job.console.doing("data", f"waits for its turn: {who}")
 
 
 def prepare(job: JobContext, command: Sequence[str]) -> Prepared:

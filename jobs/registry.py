@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import json
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,8 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 TRAINING_TAG = "anuvad.training"
 DECODE_TAG = "anuvad.decode"
+FILES_TAG = "anuvad.files"
+"""The size in bytes of each file of the model folder, as JSON."""
 
 _REGISTER_TRIES = 3
 
@@ -71,6 +76,7 @@ class Registry:
         self.uri = uri
         self._warn = warn or (lambda text: None)
         self._stands: dict[str, bool] = {}
+        self._whole: set[str] = set()
         self._mlflow = open_mlflow(uri)
         with mlflow_errors("answer"):
             self._client = self._mlflow.MlflowClient()
@@ -109,11 +115,9 @@ class Registry:
         """:meth:`register`, tried once; what a try has made whose answer was lost is found."""
         standing = [v for v in self.versions(name) if v.content == content]
         if standing:
-            sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
-            lost = self.lost(standing[0], sizes)
-            if lost:
-                self.store_again(standing[0], folder, lost)
+            self.restore(standing[0], lambda: contextlib.nullcontext(folder))
             return standing[0]
+        sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
         with mlflow_errors(f"register {name}"):
             model_id = log_model(self._client, folder, content, run_id)
             with asked_once():
@@ -123,42 +127,54 @@ class Registry:
                     name,
                     source=f"models:/{model_id}",
                     run_id=run_id,
-                    tags={**tags, CONTENT_TAG: content},
+                    tags={**tags, CONTENT_TAG: content, FILES_TAG: json.dumps(sizes)},
                     # A server asks for both.
                     model_id=model_id,
                 )
             return _version(made)
 
-    def lost(self, version: Version, sizes: Mapping[str, int]) -> list[str]:
-        """The version's files that MLflow's artifact store has lost; see :func:`lost_files`."""
-        with mlflow_errors(f"list the files of {version.uri}"):
-            return lost_files(version.uri, sizes)
-
-    def store_again(self, version: Version, folder: Path, lost: Sequence[str]) -> None:
-        """Store the version's files once more, in the place where some have been lost.
+    def restore(self, version: Version, made: Callable[[], AbstractContextManager[Path]]) -> None:
+        """Store the version's files once more, if MLflow's artifact store has lost any of them.
 
         Args:
-            version: that has lost them.
-            folder: its model folder, as it was registered.
-            lost: from :meth:`lost`.
+            version: that may have lost files.
+            made: its model folder, as it was registered; asked for only where one is lost.
 
         Raises:
-            ArtifactError: if the folder is another.
+            ArtifactError: if the folder can't be made or is another; it says what is lost.
         """
+        if version.uri in self._whole:
+            return
+        with mlflow_errors(f"list the files of {version.uri}"):
+            lost = lost_files(version.uri, json.loads(version.tags.get(FILES_TAG, "{}")))
+        if not lost:
+            self._whole.add(version.uri)
+            return
+        few = ", ".join(lost[:2])
+        gone = f"{few} and {len(lost) - 2} more files" if len(lost) > 2 else few
+        try:
+            with made() as folder:
+                self._store_again(version, folder)
+        except ArtifactError as error:
+            why = str(error).partition("; run the command that makes it")[0]
+            raise ArtifactError(
+                f"MLflow must have all files of {version.uri}, but has lost {gone}, which can't be "
+                f"stored again, as {why}; bring them back from a backup, or make another version "
+                f"with `anuvad retrain CONFIG --force`"
+            ) from error
+        self._warn(f"MLflow had lost {gone} of {version.uri}; they are stored again")
+
+    def _store_again(self, version: Version, folder: Path) -> None:
         from model.translator import content_hash
 
-        seen, few = content_hash(folder), ", ".join(lost[:2])
-        gone = f"{few} and {len(lost) - 2} more files" if len(lost) > 2 else few
+        seen = content_hash(folder)
         if seen != version.content:
             raise ArtifactError(
-                f"MLflow must have all files of {version.uri}, but has lost {gone}, and those of "
-                f"the storage are others: their hash is {seen}, not {version.content}; bring them "
-                f"back from a backup, or make another version with `anuvad retrain CONFIG --force`"
+                f"those of the storage are others: their hash is {seen}, not {version.content}"
             )
         with mlflow_errors(f"store the files of {version.uri} again"):
             made = self._client.get_model_version(version.name, version.number)
-            store_again(self._client, folder, seen, made.source.rpartition("/")[2])
-        self._warn(f"MLflow had lost {gone} of {version.uri}; they are stored again")
+            store_again(self._client, folder, made.source.rpartition("/")[2])
 
     def _exists(self, name: str) -> bool:
         return bool(self._client.search_registered_models(f"name = '{name}'"))
@@ -321,19 +337,25 @@ class Registry:
         from model.translator import MANIFEST, content_hash
 
         folder = self.download(version, scratch)
-        if not (folder / MANIFEST).is_file():
-            raise RegistryError(
-                f"MLflow must have the files of {version.uri}, but has lost {FOLDER}/{MANIFEST} at "
-                f"least; `anuvad retrain CONFIG`, with the configuration that made the version, "
-                f"stores them again"
-            )
+        _require_there(version, folder, MANIFEST)
         seen = content_hash(folder)
         if seen != version.content:
             raise RegistryError(
                 f"the files of {version.uri} must be those that were registered, with the hash "
                 f"{version.content}, but have {seen}"
             )
+        for name in json.loads((folder / MANIFEST).read_bytes()):
+            _require_there(version, folder, name)
         return folder
+
+
+def _require_there(version: Version, folder: Path, name: str) -> None:
+    if not (folder / name).is_file():
+        raise RegistryError(
+            f"MLflow must have the files of {version.uri}, but has lost {FOLDER}/{name} at least; "
+            f"`anuvad retrain CONFIG` stores again those of the champion, of the challenger and of "
+            f"the version that CONFIG makes"
+        )
 
 
 def _version(found: Any) -> Version:

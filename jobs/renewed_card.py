@@ -10,7 +10,7 @@ from __future__ import annotations
 from jobs.context import JobContext
 from jobs.evaluate import Evaluation, own_decode, standing_test
 from jobs.model_card import model_card
-from jobs.origin import UNKNOWN, origin_of
+from jobs.origin import UNKNOWN, noted_origin, origin_of
 from jobs.registry import TRAINING_TAG
 from jobs.triggers import standing_config, training_id
 from pipeline import artifacts, stages
@@ -30,9 +30,12 @@ def renew_card(job: JobContext, evaluation: Evaluation, corpus: Artifact) -> str
     training = training_id(job, config, data)
     if training != version.tags.get(TRAINING_TAG) or config.decode != own_decode(job, version):
         return "another configuration made the version"
-    origin = origin_of(job.registry, version)
+    origin = noted_origin(job.storage, training) or origin_of(job.registry, version)
     if origin.command == UNKNOWN:
-        return "its MLflow run, which knows the command that made it, was deleted"
+        return (
+            "its MLflow run, which knows the command that made it, was deleted, or was not told of "
+            "it yet, as `anuvad sync CONFIG` does"
+        )
     ids = {name: spec.id for name, spec in data.items()} | {"train": training}
     try:
         made = {name: artifacts.load(job.storage, artifact) for name, artifact in ids.items()}

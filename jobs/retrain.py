@@ -9,21 +9,24 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from jobs.context import JobContext
 from jobs.evaluate import Evaluation, evaluate
 from jobs.gate import Verdict
-from jobs.lock import hold
-from jobs.origin import Origin, origin_here, origin_of
+from jobs.lock import hold_in_turn
+from jobs.model_folder import restore_named
+from jobs.origin import Origin, noted_origin, origin_here, origin_of
+from jobs.prepare import Turn
 from jobs.promote import Promotion, basis_of, is_decided, promote, verdict_of
 from jobs.registry import CHAMPION, Version
-from jobs.train import Trained, lock_name, train_under_lock
-from jobs.triggers import find_due
+from jobs.train import TRAIN, Trained, lock_name, train_under_lock
+from jobs.triggers import Due, find_due
+from pipeline import artifacts, stages
 from pipeline.artifacts import Artifact
-from pipeline.errors import BusyError, OutageError, UnderWayError
+from pipeline.errors import BusyError, HeldError, OutageError, UnderWayError
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def retrain(job: JobContext, command: Sequence[str], force: bool = False) -> Ret
     """Prepare, train, register, evaluate, let the gate decide, and write the report.
 
     While another command makes data in the storage it waits, as two models that are retrained at
-    one hour share one.
+    one hour share one; and while ``anuvad train`` trains the model, which nobody would promote.
 
     Args:
         job: the job; from here on its configuration is that of the round, see :mod:`jobs.rounds`.
@@ -80,12 +83,14 @@ def retrain(job: JobContext, command: Sequence[str], force: bool = False) -> Ret
     """
     # What the gate will need is asked for before hours of work.
     job.storage.require_create()
-    with _only_one(job):
-        due = find_due(job, force)
+    with _only_one(job), Turn(job, waits=True) as turn:
+        due = due_now(job, turn, force)
         job.config = due.config
         for trigger in due.triggers:
             job.console.say("trigger", trigger)
-        trained = train_under_lock(job, command, waits=True)
+        # What translates, what is started from and what is judged against; whatever trains now.
+        restore_named(job)
+        trained = train_under_lock(job, command, turn)
         corpus = trained.stages["corpus"].artifact
         with _version_stands(trained.version, command):
             evaluation = evaluate(job, trained.version, corpus, job.config.evaluation.tests)
@@ -96,14 +101,32 @@ def retrain(job: JobContext, command: Sequence[str], force: bool = False) -> Ret
         return Retrained(trained, evaluation, promotion, was_new, report, due.triggers)
 
 
+def due_now(job: JobContext, turn: Turn, force: bool) -> Due:
+    """:func:`find_due`, and the turn to make its data, if any are to be made.
+
+    What was found before a turn that was waited for may be hours old: files have come meanwhile,
+    and a corpus is made of what there is, or not at all. So it is found anew.
+    """
+    due = find_due(job, force)
+    planned = stages.specs(job.data, job.storage)
+    stand = all(artifacts.find(job.storage, spec) is not None for spec in planned.values())
+    if stand or not turn.take() or stages.specs(job.data, job.storage) == planned:
+        return due
+    anew = find_due(job, force)
+    # The first has begun a round, of which the second does not say why.
+    return replace(anew, triggers=tuple(dict.fromkeys([*due.triggers, *anew.triggers])))
+
+
 @contextlib.contextmanager
 def _only_one(job: JobContext) -> Iterator[None]:
-    """Hold the model's lock; what the block itself finds busy is another matter."""
-    with contextlib.ExitStack() as held:
-        try:
-            held.enter_context(hold(job.storage, lock_name(job.config)))
-        except BusyError as error:
-            raise UnderWayError(str(error)) from error
+    """Hold the model's lock, after a training that has it by itself."""
+
+    def wait_or_leave(held: HeldError) -> None:
+        if held.job != TRAIN:
+            raise UnderWayError(held.what) from held
+        job.console.say("retrain", f"waits for `anuvad train`: {held.what}")
+
+    with hold_in_turn(job.storage, lock_name(job.config), wait_or_leave, "retrain"):
         yield
 
 
@@ -200,9 +223,10 @@ def _report(
 
 def _origin(job: JobContext, trained: Trained, command: Sequence[str]) -> Origin:
     """What trained the version; of some time ago that was the code of then."""
-    if trained.was_new:
-        return origin_here(command)
-    return origin_of(job.registry, trained.version)
+    noted = noted_origin(job.storage, trained.training.id)
+    if noted is not None:
+        return noted
+    return origin_here(command) if trained.was_new else origin_of(job.registry, trained.version)
 
 
 if __name__ == "__main__":

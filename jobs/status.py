@@ -11,11 +11,10 @@ from typing import Any
 
 from jobs import lease, lock
 from jobs.context import JobContext
-from jobs.gate import Verdict
 from jobs.journal import journals
 from jobs.moves import history
 from jobs.no_secrets import without_secrets
-from jobs.promote import VERDICT_TAG
+from jobs.promote import verdict_of
 from jobs.registry import CHALLENGER, CHAMPION, Version
 from jobs.schedule import schedule_of
 from jobs.tracking import registry_stands
@@ -84,7 +83,7 @@ def _of(version: Version | None, rows: dict[str, dict[str, Any]]) -> dict[str, A
 
 
 def _version(version: Version, test: str, aliases: str) -> dict[str, Any]:
-    verdict = version.tags.get(VERDICT_TAG)
+    verdict = verdict_of(version)
     created = datetime.datetime.fromtimestamp(version.created / 1000, datetime.UTC)
     return {
         "version": version.number,
@@ -93,8 +92,8 @@ def _version(version: Version, test: str, aliases: str) -> dict[str, Any]:
         "run_id": version.run_id,
         "bleu_intl": version.tags.get(f"anuvad.{test}.bleu_intl"),
         "chrf2": version.tags.get(f"anuvad.{test}.chrf2"),
-        "promoted": Verdict.from_json(verdict).promoted if verdict else None,
-        "why": Verdict.from_json(verdict).why if verdict else "not judged yet",
+        "promoted": verdict.promoted if verdict else None,
+        "why": verdict.why if verdict else "not judged yet",
     }
 
 

@@ -25,6 +25,9 @@ RUN_TAG = "anuvad.run"
 MAX_METRICS = 1000
 SQLITE = "sqlite:///"
 _URI_VARIABLE = "MLFLOW_TRACKING_URI"
+# Its database answers in the tongue of SQLAlchemy, its artifacts in that of requests, or of boto3
+# where they lie in S3 without a server between.
+_TONGUES = {"mlflow", "sqlalchemy", "requests", "urllib3", "boto3", "botocore"}
 # The environment is one for all threads.
 _ENVIRONMENT = threading.Lock()
 
@@ -143,9 +146,7 @@ def mlflow_errors(doing: str) -> Iterator[None]:
     except AnuvadError:
         raise
     except Exception as error:
-        # Its database answers in the tongue of SQLAlchemy, its artifacts in that of requests.
-        tongue = type(error).__module__.split(".")[0]
-        if tongue not in ("mlflow", "sqlalchemy", "requests", "urllib3"):
+        if type(error).__module__.split(".")[0] not in _TONGUES:
             raise
         kind = OutageError if _may_pass(error) else AnuvadError
         raise kind(f"MLflow must {doing}, but: {reason_of(error)}") from error
@@ -153,8 +154,12 @@ def mlflow_errors(doing: str) -> Iterator[None]:
 
 def _may_pass(error: Exception) -> bool:
     """Whether the same request may be taken later."""
-    response = getattr(error, "response", None)
-    if response is not None:
+    # What boto3 says of a file that it could not send says less than what it heard itself.
+    heard = error.__context__ if type(error).__module__ == "boto3.exceptions" else error
+    response = getattr(heard, "response", None)
+    if isinstance(response, dict):
+        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 503))
+    elif response is not None:
         status = int(response.status_code)
     elif hasattr(error, "get_http_status_code"):
         status = int(error.get_http_status_code())

@@ -12,12 +12,10 @@ import contextlib
 import hashlib
 import json
 import shlex
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.cluster import require_gpus
@@ -28,11 +26,11 @@ from jobs.events import Event
 from jobs.fit import beside_interrupted, fit, plan_training, read_summary, train_spec
 from jobs.journal import Journal
 from jobs.lock import hold
+from jobs.model_folder import model_folder, restore
 from jobs.no_secrets import without_secrets
-from jobs.origin import LINEAGE, origin_here
-from jobs.prepare import run_stages
-from jobs.registry import CHALLENGER, TRAINING_TAG, Version
-from jobs.train_worker import WEIGHTS
+from jobs.origin import LINEAGE, Origin, note_origin, noted_origin, origin_here
+from jobs.prepare import Turn, run_stages
+from jobs.registry import CHALLENGER, DECODE_TAG, TRAINING_TAG, Version
 from jobs.training_curves import Curves
 from jobs.vitals import Vitals
 from jobs.warm_start import fetch_start, start_spec, warm_version
@@ -41,12 +39,13 @@ from pipeline.artifacts import Artifact, ArtifactSpec
 from pipeline.corpus import CorpusConfig
 from pipeline.errors import AnuvadError, BusyError, OutageError, RegistryError
 from pipeline.stages import StageResult
-from pipeline.tokenizer import LANGUAGES
 
 if TYPE_CHECKING:
     from jobs.tracked_run import TrackedRun
 
 REGISTERED_TAG = "anuvad.registered"
+TRAIN = "train"
+"""What the lock of :func:`lock_name` is held for here; a retraining waits for it."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def train(job: JobContext, command: Sequence[str]) -> Trained:
         BusyError: if another process trains the same model in the same storage, or makes data in
             it that this one needs.
     """
-    with hold(job.storage, lock_name(job.config)):
+    with hold(job.storage, lock_name(job.config), TRAIN):
         return train_under_lock(job, command)
 
 
@@ -107,8 +106,8 @@ def lock_name(config: Config) -> str:
     return f"retrain-{config.registry.name}"
 
 
-def train_under_lock(job: JobContext, command: Sequence[str], waits: bool = False) -> Trained:
-    """:func:`train`, for a caller that holds its lock; ``waits``: see :func:`run_stages`."""
+def train_under_lock(job: JobContext, command: Sequence[str], turn: Turn | None = None) -> Trained:
+    """:func:`train`, for a caller that holds its lock; ``turn``: see :func:`run_stages`."""
     from jobs.model_card import model_card
 
     config = job.config
@@ -124,17 +123,18 @@ def train_under_lock(job: JobContext, command: Sequence[str], waits: bool = Fals
         require_gpus(config.compute.min_workers)
     weights = None
     if standing is None and warm:
+        _restore_start(job, warm)
         weights = fetch_start(job, warm)
         said = f"starts from the weights of version {warm.number} of {warm.name}"
         job.console.say("train", said)
-    data = run_stages(job, planned=planned, waits=waits)
+    data = run_stages(job, planned=planned, turn=turn)
     require_tests(data["corpus"].artifact, config.evaluation.tests)
     registered = None
     if standing:
         with _model_is_kept(standing, command):
             registered = registered_version(job, spec.id)
             if registered is not None:
-                _restore(job, standing, data, registered)
+                restore(job, registered, standing)
     if standing and registered:
         _send_the_rest(job, run_id)
         result = StageResult("train", standing, True, 0.0)
@@ -142,13 +142,17 @@ def train_under_lock(job: JobContext, command: Sequence[str], waits: bool = Fals
         return Trained(run_id, registered, {**data, "train": result}, was_new=False)
     job.console.doing("mlflow", f"opening {without_secrets(uri)}")
     run = _open_run(job, run_id)
+    # Of a training that only has to be registered, what trained it.
+    origin = (noted_origin(job.storage, spec.id) if standing else None) or origin_here(command)
     try:
-        _record_data(run, job, data, spec.id, command, warm)
+        _record_data(run, job, data, spec.id, origin, warm)
+        if standing is None:
+            note_origin(job.storage, spec.id, origin)
         trained = _fit(job, run, data, spec, weights)
         with _model_is_kept(trained.artifact, command):
             version = _register(job, trained.artifact, data, run)
             made = {**data, "train": trained}
-            card = model_card(config, version.number, made, origin_here(command))
+            card = model_card(config, version.number, made, origin)
             job.registry.write_card(version, card)
         run.end()
     except BaseException as error:
@@ -163,6 +167,15 @@ def train_under_lock(job: JobContext, command: Sequence[str], waits: bool = Fals
         job.registry.set_tags(version, {f"{REGISTERED_TAG}.{spec.id}": "yes"})
     job.console.say("register", f"version {version.number} of {version.name}, the {CHALLENGER}")
     return Trained(run_id, version, {**data, "train": trained}, was_new=True)
+
+
+def _restore_start(job: JobContext, warm: Version) -> None:
+    """Store again what MLflow has lost of the version whose weights a training starts from."""
+    try:
+        restore(job, warm)
+    except AnuvadError as error:
+        # Its weights may lie in the storage from an earlier start.
+        job.console.warn(str(error))
 
 
 def _open_run(job: JobContext, run_id: str) -> TrackedRun:
@@ -202,7 +215,7 @@ def registered_version(job: JobContext, training_id: str) -> Version | None:
     for version in job.registry.versions(job.config.registry.name):
         # Two trainings can come to the same weights, and so to one version: a tag for each.
         is_ours = f"{REGISTERED_TAG}.{training_id}" in version.tags
-        if is_ours and version.tags.get("anuvad.decode") == decode:
+        if is_ours and version.tags.get(DECODE_TAG) == decode:
             return version
     return None
 
@@ -212,13 +225,12 @@ def _record_data(
     job: JobContext,
     data: Mapping[str, StageResult],
     training_id: str,
-    command: Sequence[str],
+    origin: Origin,
     warm: Version | None,
 ) -> None:
     config = job.config
     run.params(artifacts.flatten(config.model_dump(mode="json", exclude={"corpus": {"pairs"}})))
     run.text(dump_yaml(config), "config.yaml")
-    origin = origin_here(command)
     lineage = {
         "sources": sources_of(config.corpus, data["corpus"].artifact),
         "training": training_id,
@@ -304,59 +316,20 @@ def _register(
     from model.translator import content_hash
 
     config = job.config
+    decode = config.decode.model_dump_json()
     tags = {
         TRAINING_TAG: training.id,
-        "anuvad.decode": config.decode.model_dump_json(),
+        DECODE_TAG: decode,
         "anuvad.corpus": data["corpus"].artifact.id,
         "anuvad.source": config.corpus.in_words(),
         "anuvad.licence": config.corpus.licences,
     }
-    with _model_folder(config, training, data) as folder:
+    with model_folder(training, decode) as folder:
         version = job.registry.register(
             config.registry.name, folder, content_hash(folder), run.mlflow_id(), tags
         )
     job.registry.set_alias(version, CHALLENGER)
     return version
-
-
-def _restore(
-    job: JobContext, training: Artifact, data: Mapping[str, StageResult], version: Version
-) -> None:
-    """Store again what MLflow has lost of a version that was registered some time ago."""
-    tokenizer = data["tokenizer"].artifact
-    sizes = {WEIGHTS: training.entry(WEIGHTS).size}
-    sizes |= {f"{name}.model": tokenizer.entry(f"{name}.model").size for name in LANGUAGES}
-    if lost := job.registry.lost(version, sizes):
-        with _model_folder(job.config, training, data) as folder:
-            job.registry.store_again(version, folder, lost)
-
-
-@contextlib.contextmanager
-def _model_folder(
-    config: Config, training: Artifact, data: Mapping[str, StageResult]
-) -> Iterator[Path]:
-    """The folder that is registered, see :mod:`model.translator`, while the block runs."""
-    from model.translator import TranslatorConfig, save_folder
-
-    tokenizer = data["tokenizer"].artifact
-    # The model's own manifest will vouch for these bytes, so they must be what was trained.
-    training.verify()
-    tokenizer.verify()
-    with tempfile.TemporaryDirectory(prefix="anuvad-") as scratch:
-        folder = Path(scratch) / "translator"
-        save_folder(
-            folder,
-            TranslatorConfig(
-                model=config.model,
-                normalize=config.clean.normalize,
-                decode=config.decode,
-                max_source_tokens=config.tensorize.max_source_tokens,
-                precision=config.train.precision,
-            ),
-            training.local(WEIGHTS).read_bytes(),
-            {name: tokenizer.local(f"{name}.model").read_bytes() for name in LANGUAGES},
-        )
-        yield folder
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
     ├── OutageError          MLflow does not answer, or with an error of its own (exit code 3)
     ├── LostJobError         a cluster does not say any more how its job is      (exit code 69)
     └── BusyError            another process holds what this one needs
+        ├── HeldError        another process holds a lock of the storage
         ├── UnderWayError    another process does the same already
         └── LostLockError    another process has taken over what this one held
 
@@ -61,6 +62,20 @@ class LostJobError(AnuvadError):
 
 class BusyError(AnuvadError):
     """Another process holds what this one needs."""
+
+
+class HeldError(BusyError):
+    """Another process holds a lock of the storage.
+
+    Attributes:
+        what: the lock and who holds it, without what to do about it.
+        job: what the holder says it does; empty if nothing.
+    """
+
+    def __init__(self, what: str, job: str = "") -> None:
+        super().__init__(f"{what}; run the same command again when it has ended")
+        self.what = what
+        self.job = job
 
 
 class UnderWayError(BusyError):

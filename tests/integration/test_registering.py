@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -170,13 +171,15 @@ def test_a_file_that_was_cut_off_is_stored_again_and_one_that_is_whole_is_not(
     place: Place, files_of: Callable[[Version], Path], folder: Path
 ) -> None:
     made = place.register(place.uri, folder)
-    weights = files_of(made) / IN_THE_UNIT / "model.safetensors"
-    data, before = weights.read_bytes(), weights.stat().st_mtime_ns
+    unit = files_of(made) / IN_THE_UNIT
+    whole, weights = contents(unit), unit / "model.safetensors"
+    before = weights.stat().st_mtime_ns
     place.register(place.uri, folder)
     assert weights.stat().st_mtime_ns == before
-    weights.write_bytes(data[:-1])
-    place.register(place.uri, folder)
-    assert weights.read_bytes() == data
+    for name, data in whole.items():
+        (unit / name).write_bytes(data[:-1])
+        place.register(place.uri, folder)
+        assert contents(unit) == whole
 
 
 def test_other_files_than_were_registered_are_not_stored_in_the_place_of_lost_ones(
@@ -186,21 +189,21 @@ def test_other_files_than_were_registered_are_not_stored_in_the_place_of_lost_on
     (files_of(made) / "MLmodel").unlink()
     other = shutil.copytree(folder, tmp_path / "translator")
     rewrite(other, "translator.json", lambda text: text + b"\n")
-    registry = Registry(place.uri)
-    lost = registry.lost(made, {})
-    assert lost == ["MLmodel"]
-    with pytest.raises(ArtifactError, match=r"but has lost MLmodel, and those of the storage are "):
-        registry.store_again(made, other, lost)
-    assert registry.lost(made, {}) == lost
+    said = r"but has lost MLmodel, which can't be stored again, as those of the storage are others"
+    for _ in range(2):
+        with pytest.raises(ArtifactError, match=said):
+            Registry(place.uri).restore(made, lambda: contextlib.nullcontext(other))
 
 
 def test_a_version_whose_files_are_lost_is_not_handed_over_but_how_to_mend_it_is_said(
     place: Place, files_of: Callable[[Version], Path], folder: Path, tmp_path: Path
 ) -> None:
     made = place.register(place.uri, folder)
-    shutil.rmtree(files_of(made) / IN_THE_UNIT)
-    with pytest.raises(RegistryError, match=r"manifest.json at least; `anuvad retrain CONFIG`"):
-        Registry(place.uri).download_verified(made, tmp_path)
+    for name in ("hi.model", "manifest.json"):
+        (files_of(made) / IN_THE_UNIT / name).unlink()
+        said = rf"has lost {IN_THE_UNIT}/{name} at least; `anuvad retrain CONFIG`"
+        with pytest.raises(RegistryError, match=said):
+            Registry(place.uri).download_verified(made, tmp_path / name)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -383,8 +383,8 @@ def test_the_same_command_again_stores_again_what_mlflow_has_lost(
     assert refused.code == 1
     assert refused.err == (
         "error: MLflow must have the files of models:/seed/1, but has lost "
-        "artifacts/translator/manifest.json at least; `anuvad retrain CONFIG`, with the "
-        "configuration that made the version, stores them again\n"
+        "artifacts/translator/manifest.json at least; `anuvad retrain CONFIG` stores again those "
+        "of the champion, of the challenger and of the version that CONFIG makes\n"
     )
     done = world.run("retrain", "--json")
     assert (done.code, done.foreign_lines()) == (0, [])

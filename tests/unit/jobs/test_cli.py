@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -267,7 +268,11 @@ def test_only_a_retraining_of_the_same_model_leaves_nothing_to_do(
     with hold(Storage(str(tmp_path)), "retrain-seed"):
         retrain(str(SEED), [f"storage={tmp_path}"])
         said = capsys.readouterr()
-        assert said.out.startswith(f"nothing to do: retrain-seed in {tmp_path} is being worked on ")
+        assert re.fullmatch(
+            rf"nothing to do: retrain-seed in {tmp_path} is being worked on by process "
+            rf"{os.getpid()} on \S+ since \S+\n",
+            said.out,
+        )
         retrain(str(SEED), [f"storage={tmp_path}"], as_json=True)
         assert json.loads(capsys.readouterr().out)["why"].startswith("retrain-seed in ")
 

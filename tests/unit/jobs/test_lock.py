@@ -18,7 +18,7 @@ import pytest
 
 from command_line import REPOSITORY
 from jobs.lock import hold, holders
-from pipeline.errors import BusyError
+from pipeline.errors import BusyError, HeldError
 from pipeline.storage import Storage
 
 HOLDER = """
@@ -185,3 +185,11 @@ def test_one_who_looks_at_a_lock_is_no_holder_to_another_who_looks(
     with (tmp_path / "locks" / "data.lock").open() as looked_at:
         fcntl.flock(looked_at, fcntl.LOCK_SH)
         assert holders(storage) == {}
+
+
+def test_who_finds_a_lock_held_is_told_what_for(storage: Storage) -> None:
+    with hold(storage, "retrain-seed", "train"):
+        with pytest.raises(HeldError) as caught, hold(storage, "retrain-seed"):
+            pass
+        assert caught.value.job == "train"
+        assert caught.value.what.endswith(holders(storage)["retrain-seed"])

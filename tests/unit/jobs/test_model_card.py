@@ -20,12 +20,12 @@ from jobs.fit import train_spec
 from jobs.health import Health
 from jobs.logged_model import CONTENT_TAG
 from jobs.model_card import CARD, DESCRIPTION_CHARACTERS, description_of, model_card
-from jobs.origin import UNKNOWN, Origin, origin_of
+from jobs.origin import UNKNOWN, Origin, note_origin, noted_origin, origin_of
 from jobs.registry import TRAINING_TAG, Registry, Version
 from jobs.renewed_card import renew_card
 from jobs.retrain import _origin
 from jobs.scores import Score
-from jobs.train import Trained
+from jobs.train import Trained, train_under_lock
 from jobs.train_worker import TRAINING, WEIGHTS
 from jobs.versions import git_revision, package_versions
 from killing import Silent
@@ -143,7 +143,26 @@ def test_an_evaluation_by_itself_renews_the_card_of_the_version_that_was_scored(
     # A run that was deleted says nothing.
     client.delete_run(version.run_id)
     assert origin_of(Registry(job.tracking_uri), version) == Origin(UNKNOWN, UNKNOWN, {})
+    # What a registry has found to stand it does not ask for again.
+    del job.registry
+    why = renew_card(job, Evaluation(version, scored), corpus)
+    assert why is not None
+    assert why.startswith("its MLflow run, which knows the command that made it, was deleted, or ")
     client.restore_run(version.run_id)
+    del job.registry
+    # Nor does a text that was cut off: there the tags do.
+    client.set_tag(version.run_id, "anuvad.command", ORIGIN.command)
+    client.log_text(version.run_id, '{"command": "anuvad re', "lineage.json")
+    assert origin_of(job.registry, version) == Origin(ORIGIN.command, UNKNOWN, {})
+    # What was noted as it trained goes before what the run says, and before who registers it.
+    noted = Origin("anuvad train tiny.yaml", "b2" * 20, {"torch": "2.1.0"})
+    note_origin(job.storage, made["train"].artifact.id, noted)
+    assert _origin(job, Trained("tiny-1", version, made, was_new=True), retrain) == noted
+    assert renew_card(job, Evaluation(version, scored), corpus) is None
+    written = client.get_model_version("tiny", version.number).description
+    assert f"- git revision: `{'b2' * 20}`\n" in written
+    job.storage.write_bytes(f"origins/{made['train'].artifact.id}.json", b'{"command": "anu')
+    assert noted_origin(job.storage, made["train"].artifact.id) is None
     # Of another training this configuration knows nothing.
     other = registered(job, "train-0123456789ab")
     why = renew_card(job, Evaluation(other, scored), corpus)
@@ -154,6 +173,23 @@ def test_an_evaluation_by_itself_renews_the_card_of_the_version_that_was_scored(
     why = renew_card(job, Evaluation(version, scored), corpus)
     assert why is not None
     assert why.startswith(f"what it tells of is gone: {made['dedup'].artifact.uri}/")
+
+
+@pytest.mark.integration
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*An input example was not provided")
+@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")
+def test_who_only_registers_a_training_is_not_told_to_have_trained_it(
+    job: JobContext, made: Mapping[str, StageResult]
+) -> None:
+    training = made["train"].artifact
+    note_origin(job.storage, training.id, ORIGIN)
+    trained = train_under_lock(job, ["anuvad", "retrain", "tiny.yaml"])
+    assert (trained.training.id, trained.was_new) == (training.id, True)
+    run = job.registry._client.get_run(trained.version.run_id)
+    assert run.data.tags["anuvad.command"] == ORIGIN.command
+    assert run.data.tags["anuvad.git_revision"] == ORIGIN.revision
+    assert origin_of(job.registry, trained.version) == ORIGIN
 
 
 def card(made: Mapping[str, StageResult], **tests: Any) -> str:

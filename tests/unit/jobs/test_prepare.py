@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -40,30 +37,6 @@ def test_while_another_command_makes_artifacts_none_are_made(job: JobContext) ->
     ):
         run_stages(job, until="corpus")
     assert job.storage.list("artifacts") == []
-
-
-def test_who_waits_says_once_for_whom_and_goes_on_when_that_one_has_ended(job: JobContext) -> None:
-    other = ExitStack()
-    other.enter_context(hold(job.storage, "data"))
-    told = []
-
-    class Told(JobConsole):
-        def doing(self, name: str, text: str) -> None:
-            told.append((name, text))
-            # Found busy again, it is not another line.
-            if len(told) == 2:
-                other.close()
-
-    job.console = Told()
-    assert not run_stages(job, until="corpus", waits=True)["corpus"].skipped
-    assert len(set(told)) == 1
-    ((name, text),) = set(told)
-    assert name == "data"
-    assert re.fullmatch(
-        rf"waits for its turn: data in {job.storage.uri} is being worked on by process "
-        rf"{os.getpid()} on \S+ since \S+",
-        text,
-    )
 
 
 def test_what_stands_is_found_while_another_command_makes_artifacts(job: JobContext) -> None:

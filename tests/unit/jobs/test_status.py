@@ -17,6 +17,7 @@ from jobs.lease import lease
 from jobs.lock import hold
 from jobs.promote import VERDICT_TAG
 from jobs.registry import Version
+from jobs.rollback import ROLLED_BACK_TAG, WHY_TAG
 from jobs.status import _version, held_locks, status, unsent
 from pipeline.storage import Storage
 
@@ -110,3 +111,9 @@ def test_a_journal_is_told_until_nothing_is_left_in_it(tmp_path: Path) -> None:
 def test_a_version_that_no_gate_has_seen_says_so() -> None:
     row = _version(version(), "test", "")
     assert (row["promoted"], row["why"], row["aliases"]) == (None, "not judged yet", [])
+
+
+def test_a_version_that_was_rolled_back_before_any_gate_had_seen_it_says_so() -> None:
+    row = _version(version(**{ROLLED_BACK_TAG: "2026-01-01", WHY_TAG: "no verbs"}), "test", "")
+    why = "was rolled back before it was judged: no verbs"
+    assert (row["promoted"], row["why"]) == (False, why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,7 @@ from jobs.tracking import (
 )
 from pipeline.errors import AnuvadError, ConfigError, OutageError, RegistryError
 from pipeline.storage import Storage
+from ports import own_port
 
 
 @pytest.mark.parametrize(
@@ -152,6 +154,53 @@ def test_what_may_be_taken_later_is_told_from_what_is_refused(
         mlflow_errors("take metrics"),
     ):
         raise RestException({"error_code": code, "message": "क्यों"})
+    assert type(caught.value) is kind
+
+
+def s3(tmp_path: Path, endpoint: str) -> Any:
+    """Sends a file to a bucket, as MLflow's client does."""
+    boto3 = pytest.importorskip("boto3")
+    from botocore.config import Config
+
+    (tmp_path / "MLmodel").write_text("नमस्ते", "utf-8")
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="one",
+        aws_secret_access_key="two",
+        config=Config(retries={"max_attempts": 0, "mode": "standard"}),
+    )
+    return lambda: client.upload_file(str(tmp_path / "MLmodel"), "models", "MLmodel")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # boto3's, of its own code
+def test_artifacts_in_an_object_store_that_does_not_answer_are_an_outage(tmp_path: Path) -> None:
+    send = s3(tmp_path, f"http://127.0.0.1:{own_port()}")
+    said = r"^MLflow must store MLmodel, but: Could not connect to the endpoint URL: "
+    with pytest.raises(OutageError, match=said), mlflow_errors("store MLmodel"):
+        send()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(503, OutageError), (403, OutageError), (404, AnuvadError)]
+)
+def test_what_an_object_store_refuses_goes_by_its_status(
+    status: int, kind: type[AnuvadError]
+) -> None:
+    exceptions = pytest.importorskip("botocore.exceptions")
+    boto3 = pytest.importorskip("boto3.exceptions")
+    heard = exceptions.ClientError(
+        {"Error": {"Code": "Why"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject"
+    )
+    with pytest.raises(AnuvadError) as caught, mlflow_errors("store MLmodel"):
+        raise heard
+    assert type(caught.value) is kind
+    failed = boto3.S3UploadFailedError("Failed to upload MLmodel")
+    # As boto3 raises it, which names no cause.
+    failed.__context__ = heard
+    with pytest.raises(AnuvadError) as caught, mlflow_errors("store MLmodel"):
+        raise failed
     assert type(caught.value) is kind
 
 
