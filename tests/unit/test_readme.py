@@ -21,6 +21,12 @@ def test_the_tree_names_every_module(package: str) -> None:
     assert sorted(named) == sorted(modules)
 
 
+def test_the_end_of_a_retraining_is_that_of_one_run() -> None:
+    [heading] = re.findall(r"^    (phrasebook-\w+) ─", README, re.MULTILINE)
+    [report] = re.findall(r"^    report .*/reports/(\S+)\.html$", README, re.MULTILINE)
+    assert report == heading
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_to_files(page: str) -> None:
     path = REPOSITORY / page
