@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from jobs.context import JobContext
 from jobs.lock import hold_in_turn
@@ -30,7 +28,7 @@ class Prepared:
     report: str
 
 
-class Turn:
+class Turn(contextlib.ExitStack):
     """The turn to make data in a storage: one command at a time, until the block ends.
 
     Args:
@@ -40,22 +38,10 @@ class Turn:
     """
 
     def __init__(self, job: JobContext, waits: bool = False) -> None:
+        super().__init__()
         self._job = job
         self._waits = waits
-        self._held = contextlib.ExitStack()
         self._is_held = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._is_held = False
-        self._held.__exit__(kind, error, trace)
 
     def take(self) -> bool:
         """Hold the lock of the storage's data from here on; whether it was waited for.
@@ -66,9 +52,13 @@ class Turn:
         if self._is_held:
             return False
         turn = hold_in_turn(self._job.storage, "data", self._say)
-        has_waited = self._held.enter_context(turn)
+        has_waited = self.enter_context(turn)
         self._is_held = True
+        self.callback(self._let_go)
         return has_waited
+
+    def _let_go(self) -> None:
+        self._is_held = False
 
     def _say(self, held: HeldError) -> None:
         if not self._waits:
